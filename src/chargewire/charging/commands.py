@@ -1,0 +1,85 @@
+"""What a station can be told to do, and what came of it. Commands and answers travel through the journal."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+
+class StartCharging(Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True):
+    token_uid: str
+    connector_number: int | None = None
+
+
+class StopCharging(Struct, frozen=True, tag=True, kw_only=True):
+    transaction_id: str
+
+
+class Restart(Struct, frozen=True, tag=True, kw_only=True):
+    hard: bool = False
+
+
+class Unlock(Struct, frozen=True, tag=True, kw_only=True):
+    connector_number: int
+
+
+class SetAvailability(Struct, frozen=True, tag=True, kw_only=True):
+    operative: bool
+    connector_number: int = 0  # 0 = the whole station
+
+
+class ReadConfiguration(Struct, frozen=True, tag=True, kw_only=True):
+    keys: tuple[str, ...] = ()  # () = all
+
+
+class WriteConfiguration(Struct, frozen=True, tag=True, kw_only=True):
+    key: str
+    value: str
+
+
+class ForgetTokens(Struct, frozen=True, tag=True, kw_only=True):
+    """Clear the station's authorization cache."""
+
+
+class Trigger(Struct, frozen=True, tag=True, kw_only=True):
+    message: str  # BootNotification, StatusNotification, MeterValues, Heartbeat …
+    connector_number: int | None = None
+
+
+class TransferData(Struct, frozen=True, tag=True, kw_only=True):
+    vendor_id: str
+    message_id: str | None = None
+    data: str | None = None
+
+
+Command = (
+    StartCharging
+    | StopCharging
+    | Restart
+    | Unlock
+    | SetAvailability
+    | ReadConfiguration
+    | WriteConfiguration
+    | ForgetTokens
+    | Trigger
+    | TransferData
+)
+
+
+class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the station said: `status` in the protocol's word (Accepted, Rejected, Unlocked …), and what else came."""
+
+    status: str
+    details: dict[str, object] = {}
+
+
+class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A command on its way. Journal kind `command`, owner = the CPO, key = `id`, state = `state`."""
+
+    id: str
+    station_id: str
+    command: Command
+    asked_by: str
+    expires_at: datetime
+    state: str = "PENDING"  # PENDING | SENT | ANSWERED | FAILED | TIMEOUT
+    answer: Answer | None = None
+    error: str | None = None

@@ -1,0 +1,66 @@
+"""The one place that decides who sees what. Every way out asks here: lists, single objects, counts, pushes.
+
+A `Scope` is what a subscription may see at one moment: for each (module, direction) the CPOs that own, and the eMSPs that
+may look on. It is rebuilt when the subscription, or the members of its network, change.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from chargewire.sharing.subscription import Cpo, Emsp, Subscription
+
+
+class Scope(Struct, frozen=True, kw_only=True):
+    """`cpos[("sessions", "pull")]` are the CPOs whose sessions may be pulled; `emsps` likewise for token issuers."""
+
+    subscription_id: str
+    network_id: str
+    extended: bool
+    cpos: Mapping[tuple[str, str], frozenset[str]]
+    emsps: Mapping[tuple[str, str], frozenset[str]]
+
+    def granted(self, module: str, direction: str) -> bool:
+        """Whether the module is granted at all in that direction."""
+        return bool(self.cpos.get((module, direction)) or self.emsps.get((module, direction)))
+
+    def owners(self, module: str, direction: str) -> frozenset[str]:
+        """The CPOs whose objects of the module are in scope."""
+        return self.cpos.get((module, direction), frozenset())
+
+    def issuers(self, module: str, direction: str) -> frozenset[str]:
+        """The eMSPs whose drivers' objects of the module are in scope."""
+        return self.emsps.get((module, direction), frozenset())
+
+    def sees(self, module: str, direction: str, owner: str, counterparty: str = "") -> bool:
+        """Whether one object is in scope, by its owner or by its other party."""
+        return owner in self.owners(module, direction) or (
+            bool(counterparty) and counterparty in self.issuers(module, direction)
+        )
+
+
+def scope_of(subscription: Subscription, cpos: Iterable[Cpo], emsps: Iterable[Emsp]) -> Scope:
+    """What a subscription may see. Parties outside its own network are never in it, whatever the grant says."""
+    own_cpos = {cpo.party for cpo in cpos if cpo.network_id == subscription.network_id}
+    own_emsps = {emsp.party for emsp in emsps if subscription.network_id in emsp.network_ids}
+    by_cpo: dict[tuple[str, str], set[str]] = {}
+    by_emsp: dict[tuple[str, str], set[str]] = {}
+    if subscription.state in ("live", "acceptance", "validated", "production"):
+        for grant in subscription.grants:
+            for module, directions in grant.modules.items():
+                for direction in directions:
+                    place = (module, direction)
+                    by_cpo.setdefault(place, set()).update(_members(grant.cpos, own_cpos))
+                    by_emsp.setdefault(place, set()).update(_members(grant.emsps, own_emsps))
+    return Scope(
+        subscription_id=subscription.id,
+        network_id=subscription.network_id,
+        extended=subscription.profile == "extended",
+        cpos={place: frozenset(parties) for place, parties in by_cpo.items()},
+        emsps={place: frozenset(parties) for place, parties in by_emsp.items()},
+    )
+
+
+def _members(named: Iterable[str], own: set[str]) -> set[str]:
+    named = set(named)
+    return own if "*" in named else named & own
