@@ -1,6 +1,7 @@
 """What a station can be told to do, and what came of it. Commands and answers travel through the journal."""
 
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
 
@@ -69,7 +70,7 @@ class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the station said: `status` in the protocol's word (Accepted, Rejected, Unlocked …), and what else came."""
 
     status: str
-    details: dict[str, object] = {}
+    details: dict[str, Any] = {}
 
 
 class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -6,6 +6,7 @@ Field names follow OCPI 2.1.1 mod_locations where it has the field, else the Pla
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -186,7 +187,7 @@ class Station(Struct, frozen=True, kw_only=True, omit_defaults=True):
     online: bool = False
     protocol: str | None = None  # the WebSocket sub-protocol of the last connection
     removed: bool = False
-    details: dict[str, object] = field(default_factory=dict)  # further Platform API station fields, as given
+    details: dict[str, Any] = field(default_factory=dict)  # further Platform API station fields, as given
 
 
 class Location(Struct, frozen=True, kw_only=True, omit_defaults=True):

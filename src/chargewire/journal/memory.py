@@ -282,11 +282,11 @@ class Journal(Protocol):
     async def find(self, kind: str, name: str) -> Stored | None:
         """The object that has this further name."""
 
-    async def list(self, query: ListQuery) -> Page:
+    async def walk(self, query: ListQuery) -> Page:
         """Stored objects; `rows` are `Stored`."""
 
-    async def pages(self, query: ListQuery) -> Page:
-        """Like `list`, but `rows` are the rendered JSON of the kind's renderer (`bytes`); the fast way out."""
+    async def walk_pages(self, query: ListQuery) -> Page:
+        """Like `walk`, but `rows` are the rendered JSON of the kind's renderer (`bytes`); the fast way out."""
 
     async def count(self, query: ListQuery) -> int: ...
 
