@@ -137,6 +137,7 @@ class Evse(Struct, frozen=True, kw_only=True, omit_defaults=True):
     location_id: str
     station_id: str
     status: Status = Status.UNKNOWN
+    running: dict[int, str] = field(default_factory=dict)  # OCPP connector number → id of the session that runs there
     evse_id: str | None = None
     connectors: tuple[Connector, ...] = ()
     status_schedule: tuple[StatusSchedule, ...] = ()
