@@ -137,7 +137,6 @@ class Evse(Struct, frozen=True, kw_only=True, omit_defaults=True):
     location_id: str
     station_id: str
     status: Status = Status.UNKNOWN
-    running: dict[int, str] = field(default_factory=dict)  # OCPP connector number → id of the session that runs there
     evse_id: str | None = None
     connectors: tuple[Connector, ...] = ()
     status_schedule: tuple[StatusSchedule, ...] = ()
@@ -184,6 +183,7 @@ class Station(Struct, frozen=True, kw_only=True, omit_defaults=True):
     evse_uids: tuple[str, ...] = ()
     password_hash: str | None = None  # HMAC under the instance key; None = no password
     connectors: dict[int, ConnectorState] = field(default_factory=dict)
+    running: dict[int, str] = field(default_factory=dict)  # OCPP connector number → id of the session that runs there
     boot: Boot | None = None
     online: bool = False
     protocol: str | None = None  # the WebSocket sub-protocol of the last connection
