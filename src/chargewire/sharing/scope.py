@@ -21,8 +21,8 @@ class Scope(Struct, frozen=True, kw_only=True):
     emsps: Mapping[tuple[str, str], frozenset[str]]
 
     def granted(self, module: str, direction: str) -> bool:
-        """Whether the module is granted at all in that direction."""
-        return bool(self.cpos.get((module, direction)) or self.emsps.get((module, direction)))
+        """Whether the module is granted at all in that direction, even if nobody is in scope yet."""
+        return (module, direction) in self.cpos or (module, direction) in self.emsps
 
     def owners(self, module: str, direction: str) -> frozenset[str]:
         """The CPOs whose objects of the module are in scope."""
