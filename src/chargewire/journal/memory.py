@@ -50,11 +50,16 @@ class Touch(Struct, frozen=True):
 
 
 class Name(Struct, frozen=True):
-    """A further name of an object. Once given it stays with it; a unit that gives a taken name to another is refused."""
+    """A further name of an object. Once given it stays with it; a unit that gives a taken name to another is refused.
+
+    Only an object that is written anew under another owner takes its name along: `held_by` is the Ref it has left, and a
+    name that belongs to that one is not taken.
+    """
 
     kind: str
     name: str
     ref: Ref
+    held_by: Ref | None = None
 
 
 class NewReading(Struct, frozen=True, kw_only=True):
