@@ -37,6 +37,7 @@ check: $(READY) ## format, lint, types, import directions
 	$(BIN)/ruff format --check src tests bench
 	$(BIN)/ruff check src tests bench
 	$(BIN)/mypy
+	$(BIN)/mypy -p bench
 	$(BIN)/lint-imports
 
 fix: $(READY) ## format, and mend what the linter can mend

@@ -64,17 +64,7 @@ def measured(server: servers.Server, stations: int, processes: int) -> tuple[flo
     command = [sys.executable, "-m", "bench.idle", "--hold", server.ocpp, "--stations", str(share)]
     clients = [
         subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "bench.idle",
-                "--hold",
-                server.ocpp,
-                "--first",
-                str(number * share),
-                "--stations",
-                str(share),
-            ],
+            [*command, "--first", str(number * share)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
