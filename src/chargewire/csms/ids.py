@@ -4,6 +4,7 @@ import secrets
 import time
 
 from chargewire.charging.party import split_party
+from chargewire.journal.memory import Ref
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no letter that reads like a digit
 _INT32 = 2**31 - 1
@@ -26,3 +27,8 @@ def new_transaction_id() -> str:
 
 def _base32(number: int, digits: int) -> str:
     return "".join(_ALPHABET[(number >> 5 * place) & 31] for place in reversed(range(digits)))
+
+
+def session_ref(session_id: str) -> Ref:
+    """Where a session is: its owner is in its name and never changes."""
+    return Ref("session", f"{session_id[:2]}-{session_id[2:5]}", session_id)

@@ -31,7 +31,7 @@ class Heard(Struct, frozen=True, kw_only=True):
     fact: Fact
     action: str
     message_id: str
-    call: bytes  # the JSON payload as it came
+    call: bytes  # the JSON payload as it came, secrets masked: it is kept as a message
     answer: Callable[[Reply], bytes]  # JSON payload of the answer; called before the commit, which holds it
     flags: tuple[str, ...] = ()  # what was wrong with it and was let pass ("value-as-number" …)
 
@@ -69,7 +69,7 @@ class StationDesk(Protocol):
         result: Answer | None,
         error: str,
     ) -> None:
-        """Keep what came of an order: the station's answer, or why there is none."""
+        """Keep what came of an order: the station's answer, or why there is none (`timeout`, `offline`, or other words)."""
 
 
 class CommandDesk(Protocol):

@@ -1,0 +1,144 @@
+"""Commands to stations: asked for, carried out by whoever holds the socket, answered, all of it in the journal."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from time import monotonic
+from typing import Any
+
+import msgspec
+
+from chargewire.charging.commands import Answer, Command, Order, StartCharging
+from chargewire.charging.errors import StationOffline, Unknown
+from chargewire.charging.location import Station
+from chargewire.csms.ids import new_id
+from chargewire.csms.port import Clock
+from chargewire.journal.memory import Journal, ListQuery, LostRace, Name, NewMessage, Ref, Stored, Unit, Write
+from chargewire.log import event
+
+START_TIMEOUT_S = 120.0  # a remote start that was accepted and has begun no session by then has failed (habit 25)
+replace = msgspec.structs.replace
+_order = msgspec.json.Decoder(Order)
+_station = msgspec.json.Decoder(Station)
+
+
+class Orders:
+    """Implements `port.CommandDesk`, and the order half of `port.StationDesk`."""
+
+    def __init__(self, journal: Journal, is_connected: Callable[[str], bool], clock: Clock) -> None:
+        self._journal = journal
+        self._is_connected = is_connected
+        self._clock = clock
+        self._queue: asyncio.Queue[Order] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._starting: dict[tuple[str, str], tuple[float, Order]] = {}  # (station, token) → deadline, order
+
+    async def order(self, station_id: str, command: Command, *, asked_by: str, timeout_s: float = 30) -> Order:
+        """Ask a station to do something; returns at once. Raises Unknown, StationOffline."""
+        stored = await self._journal.find("station", station_id)
+        station = _station.decode(stored.body) if stored else None
+        if stored is None or station is None or station.removed:
+            raise Unknown("station", station_id)
+        if not self._is_connected(station.id):
+            raise StationOffline(f"station {station.id} is not connected")
+        order = Order(
+            id=new_id(),
+            station_id=station.id,
+            command=command,
+            asked_by=asked_by,
+            expires_at=self._clock() + timedelta(seconds=timeout_s),
+        )
+        ref = Ref("command", stored.ref.owner, order.id)
+        await self._journal.append(
+            Unit(
+                place=station.location_id,
+                writes=[Write(ref=ref, content=order, expect=0, what="asked", state=order.state)],
+                names=[Name("command", order.id, ref)],
+            )
+        )
+        self._queue.put_nowait(order)
+        event("command.asked", station_id=station.id, command=type(command).__name__, order_id=order.id)
+        return order
+
+    async def order_state(self, order_id: str) -> Order:
+        """What became of an order. Raises Unknown."""
+        return _order.decode((await self._stored(order_id)).body)
+
+    async def next_orders(self, station_ids: Callable[[str], bool]) -> list[Order]:
+        """Waits for orders; those of stations that have left meanwhile have failed."""
+        order = await self._queue.get()
+        if station_ids(order.station_id):
+            return [order]
+        await self._become(replace(order, state="FAILED", error="the station went offline"))
+        return []
+
+    async def settle(
+        self, order: Order, *, action: str, message_id: str, call: bytes, answer: bytes, result: Answer | None, error: str
+    ) -> None:
+        """Keep the exchange and what came of it."""
+        if result is not None:
+            settled = replace(order, state="ANSWERED", answer=result)
+        else:
+            settled = replace(order, state="TIMEOUT" if error == "timeout" else "FAILED", error=error)
+        if result is not None and result.status == "Accepted" and isinstance(order.command, StartCharging):
+            key = (order.station_id, order.command.token_uid.casefold())
+            self._starting[key] = (monotonic() + START_TIMEOUT_S, settled)
+        await self._become(settled, action=action, message_id=message_id, call=call, answer=answer)
+
+    def started(self, station_id: str, _connector: int, token_uid: str, session_id: str) -> None:
+        """A session began: if a remote start asked for it, the order learns its id."""
+        found = self._starting.pop((station_id, token_uid.casefold()), None)
+        if found and found[1].answer:
+            answer = replace(found[1].answer, details=found[1].answer.details | {"session_id": session_id})
+            self._later(self._become(replace(found[1], answer=answer)))
+
+    async def expire(self) -> None:
+        """Tell the remote starts that no session followed."""
+        for key, (deadline, order) in list(self._starting.items()):
+            if monotonic() > deadline:
+                del self._starting[key]
+                await self._become(replace(order, state="TIMEOUT", error="accepted, but no session followed"))
+
+    async def give_up_old(self, owners: tuple[str, ...]) -> None:
+        """After a start: what was under way when the process ended will not be answered any more."""
+        query = ListQuery(kind="command", owners=owners, states=("PENDING",), limit=1000)
+        for stored in (await self._journal.walk(query)).rows:
+            await self._become(replace(_order.decode(stored.body), state="TIMEOUT", error="the platform was restarted"))
+
+    async def _become(
+        self, order: Order, *, action: str = "", message_id: str = "", call: bytes = b"", answer: bytes = b""
+    ) -> None:
+        while True:
+            stored = await self._stored(order.id)
+            station = await self._journal.find("station", order.station_id)
+            place = _station.decode(station.body).location_id if station else ""
+            message = NewMessage(
+                owner=stored.ref.owner,
+                station=order.station_id,
+                location=place,
+                evse="",
+                direction="out",
+                action=action,
+                message_id=message_id,
+                call=call,
+                answer=answer,
+                level="Warning" if order.error else "Info",
+            )
+            write = Write(ref=stored.ref, content=order, expect=stored.version, what=order.state.lower(), state=order.state)
+            try:
+                await self._journal.append(Unit(place=place, writes=[write], messages=[message] if action else []))
+            except LostRace:
+                continue
+            event("command.settled", station_id=order.station_id, order_id=order.id, state=order.state, error=order.error)
+            return
+
+    async def _stored(self, order_id: str) -> Stored:
+        stored = await self._journal.find("command", order_id)
+        if stored is None:
+            raise Unknown("command", order_id)
+        return stored
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,259 @@
+"""How sessions begin, go on and end: each function decides what one fact changes and puts it into the draft.
+
+Every start, reading and stop is acknowledged, whatever it says: what cannot be used is kept as a message and flagged.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from chargewire.charging.clock import sensible
+from chargewire.charging.closing import closed_from_last
+from chargewire.charging.facts import Begun, Metered, Noted, SessionEnded, SessionStarted, Verdict
+from chargewire.charging.location import Connector, Evse, Location
+from chargewire.charging.reading import Reading
+from chargewire.charging.session import Session, SessionStatus, Started, Stopped
+from chargewire.charging.token import Allowed, TokenRef
+from chargewire.csms.draft import Draft
+from chargewire.csms.holding import Holding, place_of
+from chargewire.csms.ids import new_session_id, new_transaction_id, session_ref
+from chargewire.csms.running import Running, readings_of, session_write
+from chargewire.csms.tariffs import cdr_write, priced, tariff_for
+from chargewire.csms.tokens import Judge
+from chargewire.csms.waiting import Waiting
+from chargewire.journal.memory import Journal, NewReading, Ref, Write
+from chargewire.journal.stamps import to_stamp
+from chargewire.sharing.subscription import Cpo
+
+replace = msgspec.structs.replace
+_session = msgspec.json.Decoder(Session)
+_CLOCK_SLACK_S = 60.0
+
+
+class Desk:
+    """What the decisions need: memory, tokens, and the CPO whose station it is."""
+
+    __slots__ = ("cpo", "journal", "judge")
+
+    def __init__(self, journal: Journal, judge: Judge, cpo: Cpo | None) -> None:
+        self.journal = journal
+        self.judge = judge
+        self.cpo = cpo
+
+
+async def begin(desk: Desk, held: Holding, draft: Draft, fact: SessionStarted, heard_at: datetime) -> tuple[Begun, list[str]]:
+    """A start: a new session, or the one that this very start began before (the answer got lost; habit 3)."""
+    at, flag = sensible(fact.at, heard_at)
+    flags = [flag] if flag else []
+    key = _start_key(held, fact)
+    before = await desk.journal.find("start", key)
+    if before:
+        started = _session.decode(before.body).started
+        return Begun(started.transaction_id, Allowed.ACCEPTED if started.token_accepted else Allowed.INVALID), [
+            "start-repeated"
+        ]
+    verdict, token = await desk.judge.judge(held.owner, fact.token_uid, at)
+    transaction_id = await _free_transaction_id(desk.journal, held)
+    place = await place_of(desk.journal, held, fact.connector_number)
+    if place is None:
+        return Begun(transaction_id, verdict), ["connector-undeclared"]
+    started = await _started(desk, held, fact, at, place, token, verdict == Allowed.ACCEPTED, transaction_id)
+    ref = session_ref(started.session_id)
+    draft.name("start", key, ref)
+    draft.name("transaction", f"{held.station.id}/{transaction_id}", ref)
+    running = Running(ref, 0, started, flags)
+    if not started.token_accepted:  # never billed and so final: what follows is kept, and changes nothing
+        invalid = replace(running.session(), status=SessionStatus.INVALID, total_cost=None)
+        draft.write(session_write(ref, invalid, 0, "end"))
+        return Begun(transaction_id, verdict), [*flags, "token-refused"]
+    _supersede(desk, held, draft, started)
+    draft.write(running.write(running.session(), "start"), running.written)
+    held.by_transaction[transaction_id] = running
+    now_running = held.station.running | {fact.connector_number: started.session_id}
+    held.become(draft, replace(held.station, running=now_running))
+    return Begun(transaction_id, verdict), flags
+
+
+async def meter(desk: Desk, held: Holding, draft: Draft, fact: Metered, heard_at: datetime) -> tuple[Noted, list[str]]:
+    """Readings: kept, and counted in the session that they belong to if it still runs."""
+    readings, flags = corrected(fact.readings, heard_at)
+    if not readings:
+        return Noted(), [*flags, "no-readings"]
+    running = _running_for(held, fact.transaction_id, fact.connector_number, readings[0].at)
+    if running is None:
+        flags += await _keep_for_none(desk, held, draft, fact, readings)
+        return Noted(), flags
+    flags += _count(held, draft, running, fact.connector_number, readings)
+    urgent = running.tally.turned()
+    if urgent or running.due():
+        draft.write(running.write(running.session(), "parking" if urgent else "progress"), running.written, place=running.place)
+    return Noted(), flags
+
+
+async def finish(desk: Desk, held: Holding, draft: Draft, fact: SessionEnded, heard_at: datetime) -> tuple[Verdict, list[str]]:
+    """A stop: the session is closed and priced at once; a stop of what is closed or unknown is only kept (habits 5, 6)."""
+    readings, flags = corrected(fact.readings, heard_at)
+    at, flag = sensible(fact.at, heard_at)
+    allowed = (await desk.judge.judge(held.owner, fact.token_uid, at))[0] if fact.token_uid else None
+    running = held.by_transaction.get(fact.transaction_id) if fact.transaction_id else _only_candidate(held, fact, at)
+    if running is None:
+        late = await _closed(desk.journal, held, fact.transaction_id)
+        if readings:
+            draft.reading(_row(held, draft, 0, late.id if late else "", readings))
+        return Verdict(allowed), [*flags, "stop-repeated" if late else "stop-of-unknown"]
+    if not fact.transaction_id:
+        flags.append("transaction-id-lost")
+    number = running.started.connector_number
+    if readings:
+        _count(held, draft, running, number, readings)
+    stopped = Stopped(at=at, register_wh=fact.register_wh, reason=fact.reason, token_uid=fact.token_uid)
+    flags += [flag] if flag else []
+    close(desk, held, draft, running, stopped, flags)
+    return Verdict(allowed), flags
+
+
+def close(desk: Desk, held: Holding, draft: Draft, running: Running, stopped: Stopped, flags: Sequence[str] = ()) -> None:
+    """Complete a session, with its CDR in the same unit; without a usable tariff the CDR waits, for all to see."""
+    session = running.session(stopped, flags)
+    tariff = running.started.tariff
+    if tariff:
+        cdr = priced(session, tariff)
+        session = replace(session, total_cost=cdr.cost.excl_vat)
+        draft.write(cdr_write(running.ref.owner, cdr, desk.cpo), place=running.place)
+    else:
+        session = replace(session, flags=tuple(sorted({*session.flags, "no-tariff"})))
+        ref = Ref("waiting", running.ref.owner, running.ref.key)
+        draft.write(
+            Write(ref=ref, content=Waiting(tariff_id=running.started.connector.tariff_id), expect=0, what="new"),
+            place=running.place,
+        )
+    draft.write(running.write(session, "end"), running.written, place=running.place)
+    held.by_transaction.pop(running.started.transaction_id, None)
+    left = {number: key for number, key in held.station.running.items() if key != running.ref.key}
+    held.become(draft, replace(held.station, running=left))
+
+
+def corrected(readings: Sequence[Reading], heard_at: datetime) -> tuple[tuple[Reading, ...], list[str]]:
+    """Readings with the time that their station's clock really means."""
+    flags: list[str] = []
+    kept = []
+    for reading in readings:
+        at, flag = sensible(reading.at, heard_at)
+        if flag:
+            flags.append(flag)
+            reading = Reading(at, reading.samples)
+        kept.append(reading)
+    return tuple(kept), flags
+
+
+def _start_key(held: Holding, fact: SessionStarted) -> str:
+    sent_at = fact.at.isoformat() if fact.at else ""
+    return f"{held.station.id}/{fact.connector_number}/{fact.token_uid.casefold()}/{fact.register_wh}/{sent_at}"
+
+
+async def _started(
+    desk: Desk,
+    held: Holding,
+    fact: SessionStarted,
+    at: datetime,
+    place: tuple[Location, Evse, Connector],
+    token: TokenRef,
+    accepted: bool,
+    transaction_id: str,
+) -> Started:
+    location, evse, connector = place
+    tariff = await tariff_for(desk.journal, held.owner, connector, at)
+    boot = held.station.boot
+    return Started(
+        session_id=new_session_id(held.owner),
+        station_id=held.station.id,
+        connector_number=fact.connector_number,
+        transaction_id=transaction_id,
+        at=at,
+        register_wh=fact.register_wh,
+        token=token,
+        token_accepted=accepted,
+        auth_method="WHITELIST",
+        location=location,
+        evse=evse,
+        connector=connector,
+        currency=tariff.currency if tariff else (desk.cpo.currency if desk.cpo else "EUR"),
+        meter_id=boot.meter_serial_number if boot else None,
+        tariff=tariff,
+    )
+
+
+def _supersede(desk: Desk, held: Holding, draft: Draft, started: Started) -> None:
+    """A newer start closes what still runs on its connector, from the last reading (habit 4)."""
+    old = held.running_on(started.connector_number)
+    if old:
+        stopped = replace(closed_from_last(old.started, old.tally.readings), abnormal=True)
+        close(desk, held, draft, old, stopped, ["closed-by-next-start"])
+
+
+async def _free_transaction_id(journal: Journal, held: Holding) -> str:
+    while True:
+        transaction_id = new_transaction_id()
+        if await journal.find("transaction", f"{held.station.id}/{transaction_id}") is None:
+            return transaction_id
+
+
+def _running_for(held: Holding, transaction_id: str | None, connector_number: int, at: datetime) -> Running | None:
+    """By its id; without one, what runs on the connector and had begun by then (habits 7, 8, 10)."""
+    if transaction_id:
+        return held.by_transaction.get(transaction_id)
+    running = held.running_on(connector_number)
+    begun = running and (running.started.at - at).total_seconds() <= _CLOCK_SLACK_S
+    return running if begun else None
+
+
+def _only_candidate(held: Holding, fact: SessionEnded, at: datetime) -> Running | None:
+    """The one session that a stop without an id can mean: never a guess between two (habits 6, 7)."""
+    could_be = [
+        run
+        for run in held.by_transaction.values()
+        if (run.started.at - at).total_seconds() <= _CLOCK_SLACK_S
+        and (fact.register_wh is None or run.started.register_wh is None or fact.register_wh >= run.started.register_wh)
+    ]
+    return could_be[0] if len(could_be) == 1 else None
+
+
+async def _closed(journal: Journal, held: Holding, transaction_id: str | None) -> Session | None:
+    stored = await journal.find("transaction", f"{held.station.id}/{transaction_id}") if transaction_id else None
+    return _session.decode(stored.body) if stored else None
+
+
+async def _keep_for_none(desk: Desk, held: Holding, draft: Draft, fact: Metered, readings: tuple[Reading, ...]) -> list[str]:
+    """Keep readings of no running session; those that a closed one already has are not kept twice."""
+    closed = await _closed(desk.journal, held, fact.transaction_id)
+    row = _row(held, draft, fact.connector_number, closed.id if closed else "", readings)
+    if closed is None:
+        draft.reading(row)
+        return ["readings-of-unknown"] if fact.transaction_id else []
+    async for known in readings_of(desk.journal, session_ref(closed.id)):
+        if known.connector == row.connector and known.samples == row.samples:
+            return ["readings-repeated"]
+    draft.reading(row)
+    return ["readings-late"]
+
+
+def _count(held: Holding, draft: Draft, running: Running, number: int, readings: tuple[Reading, ...]) -> list[str]:
+    row = _row(held, draft, number, running.ref.key, readings)
+    if not running.hears(number, row.samples, readings):
+        return ["readings-repeated"]
+    draft.reading(row)
+    return []
+
+
+def _row(held: Holding, draft: Draft, connector_number: int, session_id: str, readings: tuple[Reading, ...]) -> NewReading:
+    return NewReading(
+        owner=held.owner,
+        station=held.station.id,
+        evse=held.evse_uid(connector_number),
+        connector=connector_number,
+        session=session_id,
+        at=to_stamp(readings[0].at),
+        samples=msgspec.json.encode(readings),
+        message_id=draft.message_id,
+    )

@@ -1,0 +1,61 @@
+"""CDRs that wait for a tariff: the session is over, nobody said what it costs. They are priced once somebody does."""
+
+import msgspec
+from msgspec import Struct
+
+from chargewire.charging.session import Session
+from chargewire.csms.directory import Directory
+from chargewire.csms.ids import session_ref
+from chargewire.csms.tariffs import cdr_write, priced, tariff_for
+from chargewire.journal.memory import Journal, ListQuery, LostRace, Stored, Unit, Write
+from chargewire.log import event
+
+_session = msgspec.json.Decoder(Session)
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """Why a session has no CDR yet. Journal kind `waiting`, owner = the CPO, key = the session id."""
+
+    tariff_id: str | None
+    why: str = "no-tariff"
+
+
+_waiting = msgspec.json.Decoder(Waiting)
+
+
+async def price_waiting(journal: Journal, directory: Directory, owners: tuple[str, ...]) -> int:
+    """Price what waits and can be priced by now; how many CDRs that gave."""
+    priced_now = 0
+    missing: set[tuple[str, str | None]] = set()  # tariffs that are still not there: asked for once, not once a session
+    query = ListQuery(kind="waiting", owners=owners, limit=200)
+    while True:
+        page = await journal.walk(query)
+        for stored in page.rows:
+            tariff = (stored.ref.owner, _waiting.decode(stored.body).tariff_id)
+            if tariff not in missing and await _price_one(journal, directory, stored):
+                priced_now += 1
+            else:
+                missing.add(tariff)
+        if page.next is None:
+            return priced_now
+        query = msgspec.structs.replace(query, after=tuple(page.next))
+
+
+async def _price_one(journal: Journal, directory: Directory, waiting: Stored) -> bool:
+    found = await journal.get(session_ref(waiting.ref.key))
+    if found is None:
+        return False
+    session = _session.decode(found.body)
+    started = session.started
+    tariff = await tariff_for(journal, waiting.ref.owner, started.connector, started.at)
+    if tariff is None:
+        return False
+    cdr = msgspec.structs.replace(priced(session, tariff), tariff=tariff)
+    done = Write(ref=waiting.ref, content=waiting.body, expect=waiting.version, what="priced", deleted=True)
+    write = cdr_write(waiting.ref.owner, cdr, directory.cpo(waiting.ref.owner))
+    try:
+        await journal.append(Unit(place=started.location.id, writes=[write, done]))
+    except LostRace:
+        return False
+    event("cdr.priced_late", session_id=session.id, cdr_id=cdr.id)
+    return True
