@@ -1,0 +1,75 @@
+"""Tariffs as an operator writes them: OCPI 2.1.1 mod_tariffs, and what that version has no word for."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from chargewire.charging.errors import Refused
+from chargewire.charging.location import DisplayText, EnergyMix
+from chargewire.charging.tariff import Tariff
+from chargewire.csms.intake import read
+from chargewire.csms.parties import Currency, check_id, check_party
+from chargewire.csms.registry import Kept, Registry
+from chargewire.journal.memory import Ref
+
+Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-4]):[0-5][0-9]$")]
+Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+Weekday = Literal["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
+Amount = Annotated[Decimal, Meta(ge=0)]
+
+
+class PriceComponentInput(Struct, frozen=True):
+    type: Literal["ENERGY", "FLAT", "PARKING_TIME", "TIME"]
+    price: Decimal
+    step_size: Annotated[int, Meta(ge=0)]
+
+
+class RestrictionsInput(Struct, frozen=True, omit_defaults=True):
+    """All AND-ed; times and dates are local to the location."""
+
+    start_time: Clock | None = None
+    end_time: Clock | None = None
+    start_date: Day | None = None
+    end_date: Day | None = None
+    min_kwh: Amount | None = None
+    max_kwh: Amount | None = None
+    min_power: Amount | None = None
+    max_power: Amount | None = None
+    min_duration: Annotated[int, Meta(ge=0)] | None = None
+    max_duration: Annotated[int, Meta(ge=0)] | None = None
+    day_of_week: tuple[Weekday, ...] = ()
+
+
+class ElementInput(Struct, frozen=True, omit_defaults=True):
+    price_components: Annotated[tuple[PriceComponentInput, ...], Meta(min_length=1)]
+    restrictions: RestrictionsInput | None = None
+
+
+class TariffInput(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A tariff. `vat_percent`: none, and costs are given without VAT only."""
+
+    currency: Currency
+    elements: Annotated[tuple[ElementInput, ...], Meta(min_length=1)]
+    id: str | None = None
+    tariff_alt_text: tuple[DisplayText, ...] = ()
+    tariff_alt_url: str | None = None
+    energy_mix: EnergyMix | None = None
+    vat_percent: Annotated[Decimal, Meta(ge=0, le=100)] | None = None
+    kind: Literal["wholesale", "retail", "reimbursement"] = "wholesale"
+    valid_from: datetime | None = None
+
+
+async def put_tariff(registry: Registry, party: str, tariff_id: str, body: bytes) -> Kept:
+    """Make or change a tariff of a CPO. Sessions that have begun keep the one they began with. Raises Refused."""
+    given = read(body, TariffInput)
+    party = check_party(party)
+    if registry.directory.cpo(party) is None:
+        raise Refused(f"there is no CPO {party!r}", "cpo")
+    tariff_id = check_id(tariff_id, given.id, "id")
+    if given.valid_from is not None and given.valid_from.tzinfo is None:
+        raise Refused("must say its offset from UTC, or Z", "valid_from")
+    content = msgspec.convert(msgspec.to_builtins(given) | {"id": tariff_id}, Tariff)
+    return await registry.keep(Ref("tariff", party, tariff_id), content, place=f"tariffs/{party}")
