@@ -1,0 +1,55 @@
+"""What can be called, said or set is written down."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from msgspec.structs import fields
+
+from chargewire.cli import main
+from chargewire.settings import Settings
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+
+
+def _commands(group: click.Group, names: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None, name
+        if isinstance(command, click.Group):
+            yield from _commands(command, (*names, name))
+        else:
+            yield " ".join((*names, name)), command
+
+
+COMMANDS = dict(_commands(main))
+
+
+def _section(page: str, command: str) -> str:
+    """What the page says of a command: from its heading to the next one of the same depth."""
+    text = (REFERENCE / page).read_text(encoding="utf-8")
+    _, found, rest = text.partition(f"\n## chargewire {command}\n")
+    return rest.split("\n## ")[0] if found else ""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_each_of_its_options_is_in_the_reference(name: str) -> None:
+    section = _section("cli.md", name)
+    assert section, f"docs/reference/cli.md has no section '## chargewire {name}'"
+    options = [
+        option
+        for parameter in COMMANDS[name].params
+        if isinstance(parameter, click.Option) and not parameter.hidden
+        for option in (*parameter.opts, *parameter.secondary_opts)
+        if option.startswith("--") and option != "--help"
+    ]
+    assert [option for option in options if f"`{option}" not in section and f"{option}`" not in section] == []
+
+
+def test_every_setting_of_the_server_is_in_the_reference() -> None:
+    text = (REFERENCE / "configuration.md").read_text(encoding="utf-8")
+    named = {"heartbeat_s": "heartbeat"}  # where the option has another name than the field
+    missing = [field.name for field in fields(Settings) if f"`{named.get(field.name, field.name)}`" not in text]
+    assert missing == []
