@@ -4,8 +4,9 @@ import asyncio
 import logging
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -13,6 +14,7 @@ from chargewire.charging.errors import ChargingError
 from chargewire.journal.memory import JournalError
 from chargewire.settings import ENVIRONMENTS, Settings, checked
 
+F = TypeVar("F", bound=Callable[..., Any])
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -31,7 +33,7 @@ def _config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
     ctx.default_map = {**(ctx.default_map or {}), **read}
 
 
-def _option(*names: str, **settings: Any) -> Any:
+def _option(*names: str, **settings: Any) -> Callable[[F], F]:
     """An option that is read from `CHARGEWIRE_NAME` as well as from `CHARGEWIRE_SERVE_NAME`."""
     name = names[0].split("/")[0].lstrip("-").replace("-", "_").upper()
     return click.option(*names, envvar=[f"CHARGEWIRE_{name}", f"CHARGEWIRE_SERVE_{name}"], show_envvar=False, **settings)

@@ -1,7 +1,7 @@
 """The CSMS: lets stations in, gives each its conversation, and does what no message asks for."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -19,7 +19,6 @@ from chargewire.csms.link import Link
 from chargewire.csms.orders import Orders
 from chargewire.csms.port import Admission, Clock, StationLink
 from chargewire.csms.sessions import Desk
-from chargewire.csms.tokens import Judge
 from chargewire.csms.waiting import price_waiting
 from chargewire.journal.memory import Journal, ListQuery, Ref
 from chargewire.log import event, trouble
@@ -56,14 +55,12 @@ class Csms:
         self._directory = directory
         self._settings = settings or CsmsSettings()
         self._clock = clock
-        self._judge = Judge(journal, directory)
+        self._desk = Desk(journal, directory)
         self._knocks = Knocks(journal, clock)
         self._links: dict[str, Link] = {}
         self._heard: dict[str, float] = {}  # stations that count as online and have no open socket → last sign of life
-        self._desks: dict[str, Desk] = {}
         self._housework: asyncio.Task[None] | None = None
         self.orders = Orders(journal, self.is_connected, clock)
-        directory.on_change(self._desks.clear)
 
     async def start(self) -> None:
         """Take up what a former process left: its online stations have as long as any other to be heard."""
@@ -91,7 +88,7 @@ class Csms:
 
     async def admit(self, identity: str) -> Admission | None:
         """What is known of an identity; None if it is refused."""
-        stored = await self._journal.find("station", identity)
+        stored = await self._journal.find("station", identity.lower())
         station = _station.decode(stored.body) if stored else None
         if stored is None or station is None or station.removed:
             await self._knocks.note(identity, parked=self._settings.park_unknown)
@@ -111,7 +108,7 @@ class Csms:
         """The newest socket of a station is its conversation; links given out earlier are dead."""
         if not admission.known:
             return ParkedLink(self._journal, self._knocks, admission.station_id, self._clock)
-        link = Link(self._journal, self._desk_for, admission.station_id, self._clock, self._settings.heartbeat_s)
+        link = Link(self._journal, self._desk, admission.station_id, self._clock, self._settings.heartbeat_s)
         link.on_start = self.orders.started
         old = self._links.get(admission.station_id)
         self._links[link.station_id] = link
@@ -140,16 +137,10 @@ class Csms:
             del self._links[link.station_id]
             self._heard[link.station_id] = monotonic()
 
-    def _desk_for(self, owner: str) -> Desk:
-        desk = self._desks.get(owner)
-        if desk is None:
-            desk = self._desks[owner] = Desk(self._journal, self._judge, self._directory.cpo(owner))
-        return desk
-
     def _owners(self) -> tuple[str, ...]:
         return tuple(cpo.party for cpo in self._directory.cpos())
 
-    async def _stations(self):  # type: ignore[no-untyped-def]
+    async def _stations(self) -> AsyncIterator[Station]:
         query = ListQuery(kind="station", owners=self._owners(), limit=1000)
         while True:
             page = await self._journal.walk(query)
@@ -188,7 +179,7 @@ class Csms:
                 del self._heard[station_id]
             elif now - heard_at > limit:
                 del self._heard[station_id]
-                link = Link(self._journal, self._desk_for, station_id, self._clock, self._settings.heartbeat_s)
+                link = Link(self._journal, self._desk, station_id, self._clock, self._settings.heartbeat_s)
                 try:
                     await link.change(_offline)
                 except Unknown:

@@ -89,7 +89,7 @@ class Holding:
 
 async def load_holding(journal: Journal, station_id: str) -> Holding:
     """Read a station with all that belongs to it. Raises Unknown."""
-    stored = await journal.find("station", station_id)
+    stored = await journal.find("station", station_id.lower())
     station = _station.decode(stored.body) if stored else None
     if stored is None or station is None or station.removed:
         raise Unknown("station", station_id)

@@ -1,13 +1,15 @@
 """One station's conversation: each call in its turn, decided on what is held of the station, answered once it is durable."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
 from time import monotonic
 
 import msgspec
 
+from chargewire.charging.clock import sensible
+from chargewire.charging.closing import closed_from_last
 from chargewire.charging.errors import MemoryUnavailable
 from chargewire.charging.facts import (
     Beat,
@@ -42,11 +44,9 @@ replace = msgspec.structs.replace
 class Link:
     """A connected station (implements `port.StationLink`). Whatever goes wrong, what is held is dropped and read again."""
 
-    def __init__(
-        self, journal: Journal, desk_for: Callable[[str], Desk], station_id: str, clock: Clock, interval_s: int
-    ) -> None:
+    def __init__(self, journal: Journal, desk: Desk, station_id: str, clock: Clock, interval_s: int) -> None:
         self._journal = journal
-        self._desk_for = desk_for
+        self._desk = desk
         self.station_id = station_id
         self._clock = clock
         self._interval_s = interval_s
@@ -76,7 +76,7 @@ class Link:
 
         async def decide(held: Holding) -> bytes:
             draft = Draft(held.place)
-            make(held, draft, self._desk_for(held.owner))
+            make(held, draft, self._desk)
             await draft.commit(self._journal)
             return b""
 
@@ -93,13 +93,13 @@ class Link:
             self._held = None
         event("station.left", station_id=self.station_id, reason=reason)
 
-    async def _deciding(self, decide: "Callable[[Holding], asyncio.Future[bytes] | object]") -> bytes:
+    async def _deciding(self, decide: Callable[[Holding], Awaitable[bytes]]) -> bytes:
         for _ in range(ATTEMPTS):
             held, self._held = self._held, None
             if held is None:
                 held = await load_holding(self._journal, self.station_id)
             try:
-                answer: bytes = await decide(held)  # type: ignore[misc]
+                answer = await decide(held)
             except (LostRace, NameTaken):
                 continue
             self._held = held
@@ -136,7 +136,7 @@ class Link:
         return answer
 
     async def _decide(self, held: Holding, draft: Draft, heard: Heard, heard_at: datetime) -> tuple[Reply, list[str]]:
-        desk = self._desk_for(held.owner)
+        desk = self._desk
         match heard.fact:
             case Metered() as fact:
                 return await sessions.meter(desk, held, draft, fact, heard_at)
@@ -160,7 +160,7 @@ class Link:
         self, held: Holding, draft: Draft, fact: StatusReported, heard: Heard, heard_at: datetime
     ) -> tuple[Noted, list[str]]:
         number = fact.connector_number
-        at, flag = sessions.sensible(fact.at, heard_at)
+        at, flag = sensible(fact.at, heard_at)
         flags = [flag] if flag else []
         if number == 0 or number in held.evse_of:  # a station does not make itself bigger than it was declared
             state = ConnectorState(
@@ -205,7 +205,7 @@ def close_session(session_id: str, at: datetime) -> Callable[[Holding, Draft, De
     def make(held: Holding, draft: Draft, desk: Desk) -> None:
         for run in list(held.by_transaction.values()):
             if run.ref.key == session_id:
-                last = sessions.closed_from_last(run.started, run.tally.readings)
+                last = closed_from_last(run.started, run.tally.readings)
                 sessions.close(desk, held, draft, run, Stopped(at=last.at, register_wh=last.register_wh, abnormal=True))
 
     return make

@@ -35,7 +35,7 @@ class Orders:
 
     async def order(self, station_id: str, command: Command, *, asked_by: str, timeout_s: float = 30) -> Order:
         """Ask a station to do something; returns at once. Raises Unknown, StationOffline."""
-        stored = await self._journal.find("station", station_id)
+        stored = await self._journal.find("station", station_id.lower())
         station = _station.decode(stored.body) if stored else None
         if stored is None or station is None or station.removed:
             raise Unknown("station", station_id)
@@ -110,7 +110,7 @@ class Orders:
     ) -> None:
         while True:
             stored = await self._stored(order.id)
-            station = await self._journal.find("station", order.station_id)
+            station = await self._journal.find("station", order.station_id.lower())
             place = _station.decode(station.body).location_id if station else ""
             message = NewMessage(
                 owner=stored.ref.owner,

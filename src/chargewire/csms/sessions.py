@@ -8,13 +8,14 @@ from datetime import datetime
 
 import msgspec
 
-from chargewire.charging.clock import sensible
+from chargewire.charging.clock import sensible, sensible_readings
 from chargewire.charging.closing import closed_from_last
 from chargewire.charging.facts import Begun, Metered, Noted, SessionEnded, SessionStarted, Verdict
 from chargewire.charging.location import Connector, Evse, Location
 from chargewire.charging.reading import Reading
 from chargewire.charging.session import Session, SessionStatus, Started, Stopped
 from chargewire.charging.token import Allowed, TokenRef
+from chargewire.csms.directory import Directory
 from chargewire.csms.draft import Draft
 from chargewire.csms.holding import Holding, place_of
 from chargewire.csms.ids import new_session_id, new_transaction_id, session_ref
@@ -24,7 +25,6 @@ from chargewire.csms.tokens import Judge
 from chargewire.csms.waiting import Waiting
 from chargewire.journal.memory import Journal, NewReading, Ref, Write
 from chargewire.journal.stamps import to_stamp
-from chargewire.sharing.subscription import Cpo
 
 replace = msgspec.structs.replace
 _session = msgspec.json.Decoder(Session)
@@ -32,14 +32,14 @@ _CLOCK_SLACK_S = 60.0
 
 
 class Desk:
-    """What the decisions need: memory, tokens, and the CPO whose station it is."""
+    """What the decisions need: memory, who is who, and who may charge."""
 
-    __slots__ = ("cpo", "journal", "judge")
+    __slots__ = ("directory", "journal", "judge")
 
-    def __init__(self, journal: Journal, judge: Judge, cpo: Cpo | None) -> None:
+    def __init__(self, journal: Journal, directory: Directory) -> None:
         self.journal = journal
-        self.judge = judge
-        self.cpo = cpo
+        self.directory = directory
+        self.judge = Judge(journal, directory)
 
 
 async def begin(desk: Desk, held: Holding, draft: Draft, fact: SessionStarted, heard_at: datetime) -> tuple[Begun, list[str]]:
@@ -77,9 +77,10 @@ async def begin(desk: Desk, held: Holding, draft: Draft, fact: SessionStarted, h
 
 async def meter(desk: Desk, held: Holding, draft: Draft, fact: Metered, heard_at: datetime) -> tuple[Noted, list[str]]:
     """Readings: kept, and counted in the session that they belong to if it still runs."""
-    readings, flags = corrected(fact.readings, heard_at)
+    readings, flag = sensible_readings(fact.readings, heard_at)
+    flags = [flag] if flag else []
     if not readings:
-        return Noted(), [*flags, "no-readings"]
+        return Noted(), ["no-readings"]
     running = _running_for(held, fact.transaction_id, fact.connector_number, readings[0].at)
     if running is None:
         flags += await _keep_for_none(desk, held, draft, fact, readings)
@@ -93,7 +94,8 @@ async def meter(desk: Desk, held: Holding, draft: Draft, fact: Metered, heard_at
 
 async def finish(desk: Desk, held: Holding, draft: Draft, fact: SessionEnded, heard_at: datetime) -> tuple[Verdict, list[str]]:
     """A stop: the session is closed and priced at once; a stop of what is closed or unknown is only kept (habits 5, 6)."""
-    readings, flags = corrected(fact.readings, heard_at)
+    readings, flag = sensible_readings(fact.readings, heard_at)
+    flags = [flag] if flag else []
     at, flag = sensible(fact.at, heard_at)
     allowed = (await desk.judge.judge(held.owner, fact.token_uid, at))[0] if fact.token_uid else None
     running = held.by_transaction.get(fact.transaction_id) if fact.transaction_id else _only_candidate(held, fact, at)
@@ -120,7 +122,7 @@ def close(desk: Desk, held: Holding, draft: Draft, running: Running, stopped: St
     if tariff:
         cdr = priced(session, tariff)
         session = replace(session, total_cost=cdr.cost.excl_vat)
-        draft.write(cdr_write(running.ref.owner, cdr, desk.cpo), place=running.place)
+        draft.write(cdr_write(running.ref.owner, cdr, desk.directory.cpo(running.ref.owner)), place=running.place)
     else:
         session = replace(session, flags=tuple(sorted({*session.flags, "no-tariff"})))
         ref = Ref("waiting", running.ref.owner, running.ref.key)
@@ -132,19 +134,6 @@ def close(desk: Desk, held: Holding, draft: Draft, running: Running, stopped: St
     held.by_transaction.pop(running.started.transaction_id, None)
     left = {number: key for number, key in held.station.running.items() if key != running.ref.key}
     held.become(draft, replace(held.station, running=left))
-
-
-def corrected(readings: Sequence[Reading], heard_at: datetime) -> tuple[tuple[Reading, ...], list[str]]:
-    """Readings with the time that their station's clock really means."""
-    flags: list[str] = []
-    kept = []
-    for reading in readings:
-        at, flag = sensible(reading.at, heard_at)
-        if flag:
-            flags.append(flag)
-            reading = Reading(at, reading.samples)
-        kept.append(reading)
-    return tuple(kept), flags
 
 
 def _start_key(held: Holding, fact: SessionStarted) -> str:
@@ -164,7 +153,7 @@ async def _started(
 ) -> Started:
     location, evse, connector = place
     tariff = await tariff_for(desk.journal, held.owner, connector, at)
-    boot = held.station.boot
+    boot, cpo = held.station.boot, desk.directory.cpo(held.owner)
     return Started(
         session_id=new_session_id(held.owner),
         station_id=held.station.id,
@@ -178,7 +167,7 @@ async def _started(
         location=location,
         evse=evse,
         connector=connector,
-        currency=tariff.currency if tariff else (desk.cpo.currency if desk.cpo else "EUR"),
+        currency=tariff.currency if tariff else (cpo.currency if cpo else "EUR"),
         meter_id=boot.meter_serial_number if boot else None,
         tariff=tariff,
     )
