@@ -1,4 +1,4 @@
-"""What real stations get wrong about sessions, and what becomes of it. The numbers are those of the list in docs/reference/ocpp.md."""
+"""What real stations get wrong about sessions, and what becomes of it. The numbers are those of docs/reference/ocpp.md."""
 
 from datetime import UTC, datetime, timedelta
 

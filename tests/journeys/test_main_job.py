@@ -1,4 +1,4 @@
-"""The main job, end to end: a station made by others charges a car; the customer has the same by pull, by push and by arithmetic."""
+"""The main job, end to end: a foreign station charges a car; the customer has the same by pull, push and arithmetic."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -43,7 +43,7 @@ class Server:
         while not (self.url and self.ocpp_url):
             line = await asyncio.wait_for(self.process.stdout.readline(), 30)
             if not line:
-                raise AssertionError(f"serve ended: {Path(log.name).read_text()[-3000:]}")
+                raise AssertionError(f"serve ended: {await asyncio.to_thread(Path(log.name).read_text)}")
             found = re.match(r"listening (http|ws)(s?://\S+)", line.decode())
             if found and found[1] == "http":
                 self.url = "http" + found[2]
