@@ -1,0 +1,52 @@
+"""What people should look at: every flag that a session or CDR can carry, and what it means.
+
+A flag is seen, counted and shown. By itself it never holds, drops or corrects anything.
+"""
+
+NO_TIME = "no-time"
+CLOCK_UNSET = "clock-unset"
+CLOCK_LOCAL = "clock-local"
+CLOCK_AHEAD = "clock-ahead"
+
+UNREADABLE_VALUE = "unreadable-value"
+UNKNOWN_UNIT = "unknown-unit"
+UNIT_SUSPECT = "unit-suspect"
+NEGATIVE_ENERGY = "negative-energy"
+REGISTER_FELL = "register-fell"
+REGISTER_DIPPED = "register-dipped"
+REGISTER_JUMPED = "register-jumped"
+START_OTHER_BASE = "start-register-other-base"
+STOP_OTHER_BASE = "stop-register-other-base"
+READINGS_OTHER_BASE = "readings-other-base"
+STOP_BELOW_READING = "stop-register-below-reading"
+READING_BEFORE_START = "reading-before-start"
+READING_AFTER_STOP = "reading-after-stop"
+STOP_BEFORE_START = "stop-before-start"
+
+IMPLAUSIBLE_POWER = "implausible-power"
+IMPLAUSIBLE_DURATION = "implausible-duration"
+IMPLAUSIBLE_ENERGY = "implausible-energy"
+
+FLAGS = {
+    NO_TIME: "The station sent no readable time; the time of arrival is used.",
+    CLOCK_UNSET: "The station's clock was never set; the time of arrival is used.",
+    CLOCK_LOCAL: "The station marks local time as UTC; whole or half hours were taken off.",
+    CLOCK_AHEAD: "The station's clock is far ahead; the time of arrival is used.",
+    UNREADABLE_VALUE: "A measured value is not a number and was left out.",
+    UNKNOWN_UNIT: "A measured value has a unit that does not fit its measurand and was left out.",
+    UNIT_SUSPECT: "Energy and power disagree by a factor of about 1000: one of them has the wrong unit.",
+    NEGATIVE_ENERGY: "The meter ran backwards; that energy counts as none.",
+    REGISTER_FELL: "The meter register fell during the session; what was counted before stays counted.",
+    REGISTER_DIPPED: "The meter register fell for one reading and came back; that reading was left out.",
+    REGISTER_JUMPED: "The meter register rose by more than 100 kWh that could not have flowed; the step was left out.",
+    START_OTHER_BASE: "The start register is on another base than the readings and was left out.",
+    STOP_OTHER_BASE: "The stop register is on another base than the readings and was left out.",
+    READINGS_OTHER_BASE: "Start and stop registers agree with each other but not with the readings; they count.",
+    STOP_BELOW_READING: "The stop register is lower than the last reading; the stop register counts.",
+    READING_BEFORE_START: "A reading is older than the start of the session.",
+    READING_AFTER_STOP: "A reading is newer than the stop of the session.",
+    STOP_BEFORE_START: "The stop is older than the start; the session is taken to end where it began.",
+    IMPLAUSIBLE_POWER: "More than 1.5 times the power that the connector can give.",
+    IMPLAUSIBLE_DURATION: "Longer than seven days.",
+    IMPLAUSIBLE_ENERGY: "More than 1 MWh.",
+}
