@@ -7,6 +7,7 @@ import click
 import pytest
 from msgspec.structs import fields
 
+from chargewire.charging.flags import FLAGS
 from chargewire.cli import main
 from chargewire.settings import Settings
 
@@ -53,3 +54,8 @@ def test_every_setting_of_the_server_is_in_the_reference() -> None:
     named = {"heartbeat_s": "heartbeat"}  # where the option has another name than the field
     missing = [field.name for field in fields(Settings) if f"`{named.get(field.name, field.name)}`" not in text]
     assert missing == []
+
+
+def test_every_flag_of_a_session_is_in_the_reference() -> None:
+    text = (REFERENCE / "flags.md").read_text(encoding="utf-8")
+    assert [flag for flag in FLAGS if f"`{flag}`" not in text] == []
