@@ -164,4 +164,7 @@ def _odd_frame(data: bytes) -> Call | Result | Failure:
 
 
 def _raw(value: Any) -> Raw:
-    return Raw(_encode(value))
+    try:
+        return Raw(_encode(value))
+    except UnicodeEncodeError:  # half a character
+        return Raw(_encode(json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))))
