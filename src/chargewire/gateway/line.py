@@ -24,7 +24,8 @@ class House(Struct, frozen=True):
 
     desk: StationDesk
     metrics: Metrics
-    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+    loop: asyncio.AbstractEventLoop
+    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]  # for work that nobody waits for
     most_waiting: int  # calls of one station that wait; then its socket is not read for a while
     quiet_s: float  # how long a station that says nothing after its handshake is not asked anything (habit 21)
 
@@ -82,7 +83,7 @@ class Line:
         if type(said) is Call:
             self._inbox.append(said)
             if self._pump is None:
-                self._pump = self._house.spawn(self._answer_all())
+                self._pump = self._house.loop.create_task(self._answer_all())
             elif len(self._inbox) >= self._house.most_waiting:
                 self.socket.pause_reading()
             if not self._heard:
@@ -112,7 +113,7 @@ class Line:
             )
             if not self._heard:
                 quiet_s = self._house.quiet_s - (monotonic() - self._opened_at)
-                asyncio.get_running_loop().call_later(max(quiet_s, 0), self._send_due)
+                self._house.loop.call_later(max(quiet_s, 0), self._send_due)
         self._errands.take(order)
 
     def supersede(self) -> None:
@@ -129,6 +130,11 @@ class Line:
         """Wait until nothing of this line is under way any more."""
         if self._pump is not None:
             await asyncio.wait([self._pump])
+
+    def drop(self) -> None:
+        """Let go of whatever is under way."""
+        if self._pump is not None:
+            self._pump.cancel()
 
     async def _open(self, before: "Line | None") -> None:
         """The first run of the pump: what an older socket has under way comes first, then the desk is told of this one."""

@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 from collections.abc import Coroutine, Sequence
-from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -23,6 +22,7 @@ from chargewire.protocols.ocpp import v16
 from chargewire.protocols.ocpp.dialect import Dialect
 
 BACKLOG = 4096  # connections that the system holds while we are busy: a boot storm waits there, it is not turned away
+STOP_WITHIN_S = 5.0
 
 
 class GatewaySettings(Struct, frozen=True, kw_only=True):
@@ -58,12 +58,13 @@ class Gateway:
             unnamed=self._settings.unnamed_protocol,
         )
         self.metrics = Metrics()
-        self._house = House(desk, self.metrics, self._spawn, self._settings.most_waiting, self._settings.quiet_s)
         self._lines: dict[str, Line] = {}  # by station id: the newest socket of each
         self._old: set[Line] = set()  # sockets that were superseded and are not gone yet
         self._tasks: set[asyncio.Task[None]] = set()
+        self._rounds: list[asyncio.Task[None]] = []
         self._turns = asyncio.Semaphore(self._settings.handshakes_at_once)
         self._server: asyncio.AbstractServer | None = None
+        self._house: House | None = None
         self._stopping = False
 
     async def start(
@@ -71,11 +72,12 @@ class Gateway:
     ) -> int:
         """Accept stations; returns the port, which is a free one if `port` is 0."""
         loop = asyncio.get_running_loop()
+        settings = self._settings
+        self._house = House(self._desk, self.metrics, loop, self._spawn, settings.most_waiting, settings.quiet_s)
         self._server = await aiofastnet.create_server(
             loop, self._door, host, port, ssl=tls, backlog=BACKLOG, reuse_port=reuse_port or None
         )
-        self._spawn(self._carry_orders())
-        self._spawn(self._watch())
+        self._rounds = [loop.create_task(self._carry_orders()), loop.create_task(self._watch())]
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
@@ -92,14 +94,17 @@ class Gateway:
             await asyncio.sleep(0.05)
         for line in lines:
             line.socket.abort()
-        await asyncio.sleep(0)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(5):
-                await asyncio.gather(*(line.finished() for line in lines), return_exceptions=True)
-        tasks = list(self._tasks)
-        for task in tasks:
+        for task in self._rounds:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)
+        work = [*(asyncio.ensure_future(line.finished()) for line in lines), *self._tasks]
+        if work:
+            _, late = await asyncio.wait(work, timeout=STOP_WITHIN_S)
+            for task in [*late, *self._tasks]:
+                task.cancel()
+        for line in lines:
+            line.drop()
+        await asyncio.gather(*self._rounds, *work, return_exceptions=True)
 
     def is_connected(self, station_id: str) -> bool:
         """Whether the station's socket is open here."""
@@ -123,7 +128,7 @@ class Gateway:
     def _welcome(self, transport: asyncio.Transport, entry: Entry, address: str, rest: bytes) -> None:
         socket = Socket(self._settings.max_message_bytes)
         dialect = entry.dialect
-        if dialect is None or self._stopping:
+        if dialect is None or self._house is None or self._stopping:
             upgrade(transport, socket, entry.key, None, b"", self._settings.max_message_bytes)
             self._refused("no-common-protocol", address)
             socket.close(WSCloseCode.PROTOCOL_ERROR, "no common sub-protocol")

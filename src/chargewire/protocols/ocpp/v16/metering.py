@@ -44,7 +44,7 @@ class SampledValue(Struct, frozen=True, rename="camel", omit_defaults=True, forb
     unit: Unit | Literal["Hertz"] | None = None  # Hertz came with an erratum, and only into one of the two schemas
 
 
-class MeterValue(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
+class MeterValue(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True, gc=False):
     timestamp: Moment
     sampled_value: Annotated[tuple[SampledValue, ...], Meta(min_length=1)]
 
