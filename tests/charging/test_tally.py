@@ -5,12 +5,12 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from charging.sessions import CONNECTOR, NOON, energy, full, started, stopped
 
 from chargewire.charging.flags import IMPLAUSIBLE_DURATION, READING_AFTER_STOP, STOP_BEFORE_START
 from chargewire.charging.reading import Reading, Sample
 from chargewire.charging.session import Session, SessionStatus, Stopped
 from chargewire.charging.tally import Tally, as_known, closed_from_last
+from charging.sessions import CONNECTOR, NOON, energy, full, started, stopped
 
 SAMPLES = st.one_of(
     st.builds(Sample, st.integers(0, 30_000).map(str)),

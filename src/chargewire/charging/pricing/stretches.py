@@ -1,0 +1,105 @@
+"""A session cut into stretches within which nothing about its price changes.
+
+Times are in µs of the Unix epoch and energy is in µWh, both whole numbers: within a stretch energy flows evenly, and what
+a cut takes from one side is exactly what it leaves to the other.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from chargewire.charging.pricing.local_time import EPOCH, LocalClock
+from chargewire.charging.pricing.rules import Rules
+from chargewire.charging.session import Period
+
+US = 1_000_000
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Stretch(Struct, gc=False):
+    """A piece of a session: energy, and time that is charged for (`time_us`; usually all of it), charging or parking."""
+
+    begin: int
+    end: int
+    energy: int
+    time_us: int
+    parking: bool
+    power_mw: int
+
+    def cut_at(self, moment: int) -> "Stretch":
+        """Cut off and give what lies before a moment."""
+        return self._cut(moment - self.begin, self.end - self.begin)
+
+    def cut_off(self, energy: int) -> "Stretch":
+        """Cut off and give what comes before so much energy has flowed."""
+        return self._cut(energy, self.energy)
+
+    def _cut(self, part: int, whole: int) -> "Stretch":
+        moment = self.begin + (self.end - self.begin) * part // whole
+        energy, time_us = self.energy * part // whole, self.time_us * part // whole
+        before = Stretch(self.begin, moment, energy, time_us, self.parking, self.power_mw)
+        self.begin, self.energy, self.time_us = moment, self.energy - energy, self.time_us - time_us
+        return before
+
+
+def micros(at: datetime) -> int:
+    """µs of the Unix epoch."""
+    return (at - EPOCH) // _MICROSECOND
+
+
+def cut_stretches(periods: Sequence[Period], ended_at: datetime, rules: Rules, clock: LocalClock | None) -> Iterator[Stretch]:
+    """The stretches of a session, cut wherever a rule of the tariff may begin or cease to match."""
+    begin = micros(periods[0].start)
+    moments = [begin + us for us in rules.durations_us]
+    if clock is not None:
+        moments += [second * US for second in clock.when(rules.seconds_of_day)]
+    moments.sort()
+    used = 0
+    for stretch in _stretches(periods, ended_at):
+        place = bisect_right(moments, stretch.begin)
+        while place < len(moments) and moments[place] < stretch.end:
+            before = stretch.cut_at(moments[place])
+            yield from _cut_by_energy(before, used, rules.energies_uwh)
+            used += before.energy  # untouched by the cuts: they are made on a copy
+            place += 1
+        yield from _cut_by_energy(stretch, used, rules.energies_uwh)
+        used += stretch.energy
+
+
+def _cut_by_energy(stretch: Stretch, used: int, thresholds: Sequence[int]) -> Iterator[Stretch]:
+    place = bisect_right(thresholds, used)
+    if place == len(thresholds) or thresholds[place] >= used + stretch.energy:
+        yield stretch
+        return
+    rest = Stretch(stretch.begin, stretch.end, stretch.energy, stretch.time_us, stretch.parking, stretch.power_mw)
+    while place < len(thresholds) and thresholds[place] < used + rest.energy:
+        before = rest.cut_off(thresholds[place] - used)
+        used += before.energy
+        place += 1
+        yield before
+    yield rest
+
+
+def _stretches(periods: Sequence[Period], ended_at: datetime) -> Iterator[Stretch]:
+    """Charging and parking parts of each period; one that holds both is taken to charge first."""
+    begins = [micros(period.start) for period in periods]
+    ends = [*begins[1:], max(micros(ended_at), begins[-1])]
+    for period, begin, end in zip(periods, begins, ends, strict=True):
+        charging, parking, energy = period.charging_s * US, period.parking_s * US, period.energy_wh * US
+        if not parking:
+            yield Stretch(begin, end, energy, charging, False, _power_mw(period))
+        elif not charging:
+            yield Stretch(begin, end, energy, parking, True, 0)
+        else:
+            middle = begin + (end - begin) * charging // (charging + parking)
+            yield Stretch(begin, middle, energy, charging, False, _power_mw(period))
+            yield Stretch(middle, end, 0, parking, True, 0)
+
+
+def _power_mw(period: Period) -> int:
+    """Average power while charging; the highest measured one where no energy or time is known."""
+    if period.energy_wh and period.charging_s:
+        return period.energy_wh * 3_600_000 // period.charging_s
+    return (period.max_power_w or 0) * 1000
