@@ -17,15 +17,15 @@ class Draft:
     def __init__(self, place: str, message_id: str = "") -> None:
         self.place = place
         self.message_id = message_id  # of the call that all this comes from
-        self._writes: dict[str, list[tuple[Write, Then | None]]] = {}
+        self._writes: dict[str, dict[Ref, tuple[Write, Then | None]]] = {}
         self._touches: list[Touch] = []
         self._names: dict[str, list[Name]] = {}
         self._readings: list[NewReading] = []
         self._messages: list[NewMessage] = []
 
     def write(self, write: Write, then: Then | None = None, *, place: str | None = None) -> None:
-        """Add a write; `then` gets the version that it has once it is durable."""
-        self._writes.setdefault(place or self.place, []).append((write, then))
+        """Add a write, in place of an earlier one of the same object; `then` gets the version that it has once it is durable."""
+        self._writes.setdefault(place or self.place, {})[write.ref] = (write, then)
 
     def touch(self, ref: Ref) -> None:
         self._touches.append(Touch(ref))
@@ -43,7 +43,7 @@ class Draft:
         """Returns once all is durable. Raises LostRace or NameTaken if it has to be decided again."""
         places = [*(place for place in self._writes if place != self.place), self.place]
         for place in places:
-            writes = self._writes.get(place, ())
+            writes = self._writes.get(place, {}).values()
             here = place == self.place
             if not (writes or (here and (self._touches or self._readings or self._messages))):
                 continue

@@ -9,7 +9,6 @@ from time import monotonic
 import msgspec
 
 from chargewire.charging.clock import sensible
-from chargewire.charging.closing import closed_from_last
 from chargewire.charging.errors import MemoryUnavailable
 from chargewire.charging.facts import (
     Beat,
@@ -27,7 +26,6 @@ from chargewire.charging.facts import (
 )
 from chargewire.charging.location import ConnectorState
 from chargewire.charging.notification import StationNotification
-from chargewire.charging.session import Stopped
 from chargewire.csms import sessions
 from chargewire.csms.draft import Draft
 from chargewire.csms.holding import Holding, load_holding
@@ -205,7 +203,6 @@ def close_session(session_id: str, at: datetime) -> Callable[[Holding, Draft, De
     def make(held: Holding, draft: Draft, desk: Desk) -> None:
         for run in list(held.by_transaction.values()):
             if run.ref.key == session_id:
-                last = closed_from_last(run.started, run.tally.readings)
-                sessions.close(desk, held, draft, run, Stopped(at=last.at, register_wh=last.register_wh, abnormal=True))
+                sessions.close(desk, held, draft, run, run.tally.closed_from_last(), ["closed-by-hand"])
 
     return make

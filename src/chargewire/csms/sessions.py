@@ -9,7 +9,6 @@ from datetime import datetime
 import msgspec
 
 from chargewire.charging.clock import sensible, sensible_readings
-from chargewire.charging.closing import closed_from_last
 from chargewire.charging.facts import Begun, Metered, Noted, SessionEnded, SessionStarted, Verdict
 from chargewire.charging.location import Connector, Evse, Location
 from chargewire.charging.reading import Reading
@@ -86,7 +85,7 @@ async def meter(desk: Desk, held: Holding, draft: Draft, fact: Metered, heard_at
         flags += await _keep_for_none(desk, held, draft, fact, readings)
         return Noted(), flags
     flags += _count(held, draft, running, fact.connector_number, readings)
-    urgent = running.tally.turned()
+    urgent = running.tally.urgent()
     if urgent or running.due():
         draft.write(running.write(running.session(), "parking" if urgent else "progress"), running.written, place=running.place)
     return Noted(), flags
@@ -177,8 +176,7 @@ def _supersede(desk: Desk, held: Holding, draft: Draft, started: Started) -> Non
     """A newer start closes what still runs on its connector, from the last reading (habit 4)."""
     old = held.running_on(started.connector_number)
     if old:
-        stopped = replace(closed_from_last(old.started, old.tally.readings), abnormal=True)
-        close(desk, held, draft, old, stopped, ["closed-by-next-start"])
+        close(desk, held, draft, old, old.tally.closed_from_last(), ["closed-by-next-start"])
 
 
 async def _free_transaction_id(journal: Journal, held: Holding) -> str:

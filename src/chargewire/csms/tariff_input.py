@@ -18,7 +18,6 @@ from chargewire.journal.memory import Ref
 Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-4]):[0-5][0-9]$")]
 Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Weekday = Literal["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
-Amount = Annotated[Decimal, Meta(ge=0)]
 
 
 class PriceComponentInput(Struct, frozen=True):
@@ -34,10 +33,10 @@ class RestrictionsInput(Struct, frozen=True, omit_defaults=True):
     end_time: Clock | None = None
     start_date: Day | None = None
     end_date: Day | None = None
-    min_kwh: Amount | None = None
-    max_kwh: Amount | None = None
-    min_power: Amount | None = None
-    max_power: Amount | None = None
+    min_kwh: Decimal | None = None
+    max_kwh: Decimal | None = None
+    min_power: Decimal | None = None
+    max_power: Decimal | None = None
     min_duration: Annotated[int, Meta(ge=0)] | None = None
     max_duration: Annotated[int, Meta(ge=0)] | None = None
     day_of_week: tuple[Weekday, ...] = ()
@@ -57,7 +56,7 @@ class TariffInput(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tariff_alt_text: tuple[DisplayText, ...] = ()
     tariff_alt_url: str | None = None
     energy_mix: EnergyMix | None = None
-    vat_percent: Annotated[Decimal, Meta(ge=0, le=100)] | None = None
+    vat_percent: Decimal | None = None
     kind: Literal["wholesale", "retail", "reimbursement"] = "wholesale"
     valid_from: datetime | None = None
 
@@ -71,5 +70,7 @@ async def put_tariff(registry: Registry, party: str, tariff_id: str, body: bytes
     tariff_id = check_id(tariff_id, given.id, "id")
     if given.valid_from is not None and given.valid_from.tzinfo is None:
         raise Refused("must say its offset from UTC, or Z", "valid_from")
+    if given.vat_percent is not None and not 0 <= given.vat_percent <= 100:
+        raise Refused("must be from 0 to 100", "vat_percent")
     content = msgspec.convert(msgspec.to_builtins(given) | {"id": tariff_id}, Tariff)
     return await registry.keep(Ref("tariff", party, tariff_id), content, place=f"tariffs/{party}")
