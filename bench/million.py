@@ -1,13 +1,11 @@
-"""A database with many finished sessions, written through the journal as the CSMS writes them.
-
-python -m bench.million build/bench-pages 1000000
-"""
+"""A database with many finished sessions, written through the journal as the CSMS writes them."""
 
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from bench import places
 from chargewire.charging.location import Connector, Evse, GeoLocation, Location
 from chargewire.charging.session import Period, Session, SessionStatus, Started, Stopped
 from chargewire.charging.token import TokenRef
@@ -85,6 +83,14 @@ def units(count: int) -> Iterator[Unit]:
             ref = Ref("session", CPOS[number % len(CPOS)], made.id)
             writes.append(Write(ref=ref, content=made, expect=0, what="end", state=made.status.value))
         yield Unit(place="bench", writes=writes)
+
+
+def make_parties(http: str) -> str:
+    """The network and the CPOs of the sessions; gives the token of a subscription to all of them."""
+    places.ask(http, "PUT", f"/admin/v1/networks/{NETWORK}", {"name": "Bench"})
+    for party in CPOS:
+        places.ask(http, "PUT", f"/admin/v1/cpos/{party}", {"network_id": NETWORK, "name": f"Bench CPO {party}"})
+    return places.subscribe(http)
 
 
 async def fill(journal: Journal, count: int) -> None:

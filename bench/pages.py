@@ -7,19 +7,20 @@ page takes.
 """
 
 import argparse
-import asyncio
-import json
 import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import uvloop
+from msgspec.structs import replace
 
-from bench import million, places, servers
+from bench import million, servers
 from bench.crawl import Client
 from bench.measure import cpu_seconds, middle, pin, publish, table, thousands
+from chargewire.api.renderings import RENDERINGS
 from chargewire.journal.memory import Journal, ListQuery
+from chargewire.journal.opening import open_journal
 
 FROM = "date_from=2020-01-01T00:00:00Z"
 ROWS = ["what is asked", "limit", "pages/CPU-s", "pages/s", "ms a page", "KB"]
@@ -29,65 +30,149 @@ Ask = Callable[[], Awaitable[int]]  # gives the bytes of one page
 
 async def rate(ask: Ask, pid: int, seconds: float, what: str, limit: int) -> Row:
     """Ask for the same page again and again, one after the other."""
-    size, took, cpu, begun = 0, [], cpu_seconds(pid), time.perf_counter()
+    took: list[float] = []
+    size, cpu, begun = 0, cpu_seconds(pid), time.perf_counter()
     while (now := time.perf_counter()) - begun < seconds or len(took) < 3:
         size = await ask()
         took.append(time.perf_counter() - now)
     clock, cpu = time.perf_counter() - begun, cpu_seconds(pid) - cpu
     pages = len(took)
-    return [what, limit, thousands(pages / max(cpu, 0.01)), thousands(pages / clock), f"{middle(took) * 1000:.2f}", f"{size / 1000:.0f}"]
+    return [
+        what,
+        limit,
+        thousands(pages / max(cpu, 0.01)),
+        thousands(pages / clock),
+        f"{middle(took) * 1000:.2f}",
+        f"{size / 1000:.0f}",
+    ]
 
 
 async def over_http(server: servers.Server, token: str, sessions: int, seconds: float) -> list[Row]:
     """Pages through `chargewire serve`."""
     rows: list[Row] = []
     async with Client(server.http, token) as client:
-
-        def asking(url: str) -> Ask:
-            async def ask() -> int:
-                page = await client.get(url)
-                if page.status != 200 or not page.body.startswith(b'{"data":[{'):
-                    raise LookupError(f"{url}: {page.status} {page.body[:200]!r}")
-                return len(page.body)
-
-            return ask
-
         for limit in (50, 100):
             first = f"/api/1.0/sessions?{FROM}&limit={limit}"
-            rows.append(await rate(asking(first), server.pid, seconds, "first page", limit))
-            last, count, clock, cpu = first, 0, time.perf_counter(), cpu_seconds(server.pid)
-            async for url, page in client.crawl(first):
-                last, count = url, count + page.body.count(b'"start_datetime"')
-                pages = -(-count // limit)
-            clock, cpu = time.perf_counter() - clock, cpu_seconds(server.pid) - cpu
-            if count != sessions:
-                raise LookupError(f"{count} sessions were crawled, {sessions} are there")
-            rows.append(
-                [f"all {thousands(pages)} pages, by Link", limit, thousands(pages / cpu), thousands(pages / clock), f"{clock / pages * 1000:.2f}", ""]
-            )
-            rows.append(await rate(asking(last), server.pid, seconds, "last page, by Link", limit))
-            far = f"{first}&offset={sessions * 9 // 10}"
-            rows.append(await rate(asking(far), server.pid, seconds, f"offset {thousands(sessions * 9 // 10)}", limit))
+            far = sessions * 9 // 10
+            rows.append(await rate(_asking(client, first), server.pid, seconds, "first page", limit))
+            crawled, last = await _crawled(client, first, server.pid, sessions, limit)
+            rows.append(crawled)
+            rows.append(await rate(_asking(client, last), server.pid, seconds, "last page, by Link", limit))
+            offset = f"{first}&offset={far}"
+            rows.append(await rate(_asking(client, offset), server.pid, seconds, f"offset {thousands(far)}", limit))
     return rows
+
+
+async def _crawled(client: Client, first: str, pid: int, sessions: int, limit: int) -> tuple[Row, str]:
+    """Follow Link through the whole list; gives the row and the last page's URL. Raises LookupError."""
+    last, pages, count = first, 0, 0
+    clock, cpu = time.perf_counter(), cpu_seconds(pid)
+    async for url, page in client.crawl(first):
+        last, pages, count = url, pages + 1, count + page.body.count(b'"start_datetime"')
+    clock, cpu = time.perf_counter() - clock, cpu_seconds(pid) - cpu
+    if count != sessions:
+        raise LookupError(f"{count} sessions were crawled, {sessions} are there")
+    what = f"all {thousands(pages)} pages, by Link"
+    return [what, limit, thousands(pages / cpu), thousands(pages / clock), f"{clock / pages * 1000:.2f}", ""], last
+
+
+def _asking(client: Client, url: str) -> Ask:
+    async def ask() -> int:
+        page = await client.get(url)
+        if page.status != 200 or not page.body.startswith(b'{"data":[{'):
+            raise LookupError(f"{url}: {page.status} {page.body[:200]!r}")
+        return len(page.body)
+
+    return ask
 
 
 async def at_journal(journal: Journal, sessions: int, seconds: float) -> list[Row]:
     """The same pages without HTTP, scope and envelope."""
     rows: list[Row] = []
+    far = sessions * 9 // 10
     for limit in (50, 100):
         query = ListQuery(kind="session", owners=million.CPOS, states=("COMPLETED",), updated_from=0, limit=limit)
-
-        def asking(query: ListQuery) -> Ask:
-            async def ask() -> int:
-                return sum(len(row) for row in (await journal.walk_pages(query)).rows)
-
-            return ask
-
-        from msgspec.structs import replace
-
-        rows.append(await rate(asking(query), os.getpid(), seconds, "first page", limit))
-        late = (await journal.walk_pages(replace(query, offset=sessions - 2 * limit, limit=limit))).next
-        end = replace(query, after=tuple(late or ()))
-        rows.append(await rate(asking(end), os.getpid(), seconds, "last page, by key", limit))
-        rows.append(await rate(asking(replace(query, offset=sessions * 9 // 10)), os.getpid(), seconds, f"offset {thousands(sessions * 9 // 10)}", limit))
+        late = (await journal.walk_pages(replace(query, offset=sessions - 2 * limit))).next
+        for what, asked in (
+            ("first page", query),
+            ("last page, by key", replace(query, after=tuple(late or ()))),
+            (f"offset {thousands(far)}", replace(query, offset=far)),
+        ):
+            rows.append(await rate(_reading(journal, asked), os.getpid(), seconds, what, limit))
     return rows
+
+
+def _reading(journal: Journal, query: ListQuery) -> Ask:
+    async def ask() -> int:
+        return sum(len(row) for row in (await journal.walk_pages(query)).rows)
+
+    return ask
+
+
+async def filled(url: str, sessions: int) -> float:
+    """Write the sessions; the seconds it took."""
+    journal = await open_journal(url, renderers=RENDERINGS)
+    begun = time.perf_counter()
+    try:
+        await million.fill(journal, sessions)
+    finally:
+        await journal.close()
+    return time.perf_counter() - begun
+
+
+async def read_directly(url: str, sessions: int, seconds: float) -> list[Row]:
+    """Open the journal without a server, and read."""
+    journal = await open_journal(url, renderers=RENDERINGS)
+    try:
+        return await at_journal(journal, sessions, seconds)
+    finally:
+        await journal.close()
+
+
+def prepared(folder: Path, database: str, sessions: int) -> str:
+    """A data directory with a network, its CPOs and the sessions, made once; gives a subscription's token."""
+    note = folder / f"token-{sessions}"
+    if note.exists():
+        return note.read_text()
+    with servers.chargewire(folder, database) as server:
+        token = million.make_parties(server.http)
+    took = uvloop.run(filled(database or f"sqlite:///{folder / 'chargewire.sqlite'}", sessions))
+    print(f"{sessions} sessions written in {took:.0f} s ({thousands(sessions / took)}/s)", flush=True)
+    note.write_text(token)
+    return token
+
+
+def measured(folder: Path, database: str, given: argparse.Namespace) -> list[Row]:
+    """All rows of one engine."""
+    token = prepared(folder, database, given.sessions)
+    with servers.chargewire(folder, database) as server:
+        rows = uvloop.run(over_http(server, token, given.sessions, given.seconds))
+    url = database or f"sqlite:///{folder / 'chargewire.sqlite'}"
+    direct = uvloop.run(read_directly(url, given.sessions, given.seconds))
+    engine = "PostgreSQL" if database else "SQLite"
+    return [[f"{engine}, HTTP", *row] for row in rows] + [[f"{engine}, journal", *row] for row in direct]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sessions", type=int, default=1_000_000)
+    parser.add_argument("--seconds", type=float, default=4, help="for each row")
+    parser.add_argument("--data", type=Path, default=Path("build/bench-pages"), help="kept, and used again")
+    parser.add_argument("--postgres", action="store_true", help="on PostgreSQL too, written anew each time")
+    given = parser.parse_args()
+    pin(1)
+    given.data.mkdir(parents=True, exist_ok=True)
+    rows = measured(given.data, "", given)
+    if given.postgres:
+        with servers.postgres() as url, servers.scratch() as folder:
+            rows += measured(folder, url, given) if url else []
+    body = (
+        f"{thousands(given.sessions)} finished sessions of three CPOs, pulled by a subscription to all of them with "
+        f"`date_from`; one request after the other. CPU is that of the server, or at the journal that of the process that reads; PostgreSQL's is not in it.\n\n"
+        f"{table(['where', *ROWS], rows)}"
+    )
+    publish("pages", "Pages of sessions", body)
+
+
+if __name__ == "__main__":
+    main()

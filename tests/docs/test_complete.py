@@ -1,12 +1,16 @@
 """What can be called, said or set is written down."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
 from msgspec.structs import fields
 
+from chargewire.api.build import ADMIN, PULL
+from chargewire.charging.commands import Command
 from chargewire.charging.flags import FLAGS
 from chargewire.cli import main
 from chargewire.settings import Settings
@@ -59,3 +63,32 @@ def test_every_setting_of_the_server_is_in_the_reference() -> None:
 def test_every_flag_of_a_session_is_in_the_reference() -> None:
     text = (REFERENCE / "flags.md").read_text(encoding="utf-8")
     assert [flag for flag in FLAGS if f"`{flag}`" not in text] == []
+
+
+def _routes(handlers: list[object]) -> list[tuple[str, str]]:
+    """Method and path of every route; what is filled in is `{}`."""
+    found = []
+    for handler in handlers:
+        for path in handler.paths:  # type: ignore[attr-defined]
+            for method in handler.http_methods:  # type: ignore[attr-defined]
+                found.append((str(method), re.sub(r"\{[^}]*\}", "{}", path)))
+    return found
+
+
+def _written(page: str) -> str:
+    return re.sub(r"\{[^}]*\}", "{}", (REFERENCE / page).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(_routes(ADMIN)))
+def test_every_admin_route_is_in_the_reference(method: str, path: str) -> None:
+    assert re.search(rf"`{method} /admin/v1{re.escape(path)}[`?]", _written("admin-api.md"))
+
+
+@pytest.mark.parametrize("path", sorted(path for _, path in _routes(PULL)))
+def test_every_pull_route_is_in_the_reference(path: str) -> None:
+    assert re.search(rf"`GET /api/(1\.0|\{{\}}){re.escape(path)}[`?]", _written("platform-api.md"))
+
+
+def test_every_command_to_a_station_is_in_the_reference() -> None:
+    text = _written("admin-api.md")
+    assert [kind.__name__ for kind in get_args(Command) if f"`{kind.__name__}`" not in text] == []
