@@ -10,7 +10,10 @@ from chargewire.charging.errors import Refused
 
 T = TypeVar("T")
 
-READ_ONLY = frozenset({"last_updated", "created", "modified", "status", "online", "connectivity_status"})
+READ_ONLY = frozenset(
+    {"last_updated", "created", "modified", "status", "online", "connectivity_status", "protocol", "boot", "has_password"}
+    | {"removed_evses"}
+)
 """Fields that an answer of ours may hold and a body of theirs therefore may hold too; what they say is not looked at."""
 
 _AT = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
@@ -44,15 +47,14 @@ def _known(raw: Any, shape: inspect.Type, path: str) -> None:
         if "\x00" in raw:
             raise Refused("text must not hold U+0000", path)
         return
-    if isinstance(shape, inspect.UnionType):
-        shape = next((each for each in shape.types if not isinstance(each, inspect.NoneType)), shape)
+    shape = _meant(raw, shape)
     if isinstance(raw, dict):
         if isinstance(shape, inspect.StructType):
             fields = {field.encode_name: field.type for field in shape.fields}
             for name, value in raw.items():
                 if name in fields:
                     _known(value, fields[name], _join(path, name))
-                elif name not in READ_ONLY:
+                elif name not in READ_ONLY and name != shape.tag_field:
                     raise Refused("unknown field", _join(path, name))
         elif isinstance(shape, inspect.DictType):
             for name, value in raw.items():
@@ -61,6 +63,23 @@ def _known(raw: Any, shape: inspect.Type, path: str) -> None:
     elif isinstance(raw, list) and isinstance(shape, (inspect.VarTupleType, inspect.ListType)):
         for index, value in enumerate(raw):
             _known(value, shape.item_type, f"{path}[{index}]")
+
+
+def _meant(raw: Any, shape: inspect.Type) -> inspect.Type:
+    """Of several shapes the one that a value is of: by its tag, or by whether it is a list."""
+    if isinstance(shape, inspect.Metadata):
+        return _meant(raw, shape.type)
+    if not isinstance(shape, inspect.UnionType):
+        return shape
+    for each in shape.types:
+        if isinstance(each, inspect.StructType) and isinstance(raw, dict) and each.tag_field:
+            if raw.get(each.tag_field) == each.tag:
+                return each
+        elif isinstance(each, (inspect.StructType, inspect.DictType)) == isinstance(raw, dict) and not isinstance(
+            each, inspect.NoneType
+        ):
+            return each
+    return inspect.AnyType()
 
 
 def _join(path: str, name: str) -> str:

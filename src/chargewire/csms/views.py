@@ -1,7 +1,8 @@
 """What a subscription may see: the one place where lists and single objects are cut down to a scope.
 
-Every way out that answers questions asks here and hands in its `Scope`; nothing else of the API reads shared objects from the
-journal. What is not in scope is not there: it is not listed, not counted, and asking for it by id gives the same as an unknown id.
+Every way out that answers questions asks here and hands in its `Scope`; nothing else of the API reads shared objects from
+the journal. What is not in scope is not there: it is not listed, not counted, and asking for it by id gives the same as an
+unknown id.
 """
 
 from collections.abc import AsyncIterator, Sequence

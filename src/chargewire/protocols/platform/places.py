@@ -180,9 +180,9 @@ def location_json(given: domain.Location, evses: Iterable[StampedEvse], last_upd
     return _encode(location(given, evses, last_updated))
 
 
-def evse_json(given: domain.Evse, last_updated: Stamp) -> bytes:
-    """An EVSE as it is read alone and pushed."""
-    return _encode(evse(given, last_updated))
+def evse_json(given: domain.Evse, last_updated: Stamp, *, status: Status | None = None) -> bytes:
+    """An EVSE as it is read alone and pushed; with its own status, or another one."""
+    return _encode(evse(given, last_updated, status=status))
 
 
 def connector_json(given: domain.Connector, last_updated: Stamp) -> bytes:

@@ -1,0 +1,59 @@
+"""`/api/{1.0,2.0}/cdrs`: charge detail records, whole or by the eMSP and the customer of the driver."""
+
+from typing import Annotated
+
+from litestar import Response, get
+from msgspec import Meta, Struct
+
+from chargewire.api.asking import capped, micros, query_of, whole
+from chargewire.api.context import Asking
+from chargewire.api.gate import enter
+from chargewire.api.paging import Crawl
+from chargewire.csms.views import Window
+from chargewire.protocols.platform.cdrs import Cdr
+
+DEFAULT_LIMIT, DEFAULT_LIMIT_BY_EMSP, MOST = 1000, 100, 1000
+
+
+class CdrsQuery(Struct, frozen=True, kw_only=True):
+    date_from: Annotated[str | None, Meta(description="`last_updated` at or after this time")] = None
+    date_to: Annotated[str | None, Meta(description="`last_updated` before this time")] = None
+    limit: Annotated[str | None, Meta(description="CDRs per page, at most 1000; more is taken as 1000")] = None
+    offset: Annotated[str | None, Meta(description="CDRs to skip (version 1.0); better follow `Link`")] = None
+    continuation_token: Annotated[str | None, Meta(description="from `Link` (version 2.0, and 1.0 too)")] = None
+
+
+@get("/cdrs", opt={"query": CdrsQuery, "answer": list[Cdr], "versions": ("1.0", "2.0")})
+async def list_cdrs(request: Asking) -> Response[bytes]:
+    """CDRs of the CPOs in scope, and of the drivers of the eMSPs in scope; oldest first."""
+    return await _list(request, "", "", DEFAULT_LIMIT)
+
+
+@get("/cdrs/{emsp:str}", opt={"query": CdrsQuery, "answer": list[Cdr], "versions": ("1.0", "2.0")})
+async def list_cdrs_of_emsp(request: Asking, emsp: str) -> Response[bytes]:
+    """CDRs made at the CPOs in scope by drivers of one eMSP, named by its party (`NL-EMS`)."""
+    return await _list(request, emsp, "", DEFAULT_LIMIT_BY_EMSP)
+
+
+@get("/cdrs/{emsp:str}/{customer:str}", opt={"query": CdrsQuery, "answer": list[Cdr], "versions": ("1.0", "2.0")})
+async def list_cdrs_of_customer(request: Asking, emsp: str, customer: str) -> Response[bytes]:
+    """The same, of one customer of that eMSP."""
+    return await _list(request, emsp, customer, DEFAULT_LIMIT_BY_EMSP)
+
+
+async def _list(request: Asking, emsp: str, customer: str, default: int) -> Response[bytes]:
+    caller = enter(request, "cdrs")
+    asked = query_of(request, CdrsQuery)
+    crawl = Crawl(request, caller, {"date_from": asked.date_from, "date_to": asked.date_to})
+    cursor = crawl.resume(asked.continuation_token)
+    window = Window(
+        updated_from=micros("date_from", asked.date_from),
+        updated_to=micros("date_to", asked.date_to),
+        offset=whole("offset", asked.offset, 0),
+        limit=capped(asked.limit, default, MOST),
+        after=tuple(cursor.after) if cursor and cursor.after else None,
+    )
+    views, emsp = caller.api.views, emsp.upper()
+    total = cursor.total if cursor else await views.count_cdrs(caller.scope, window, emsp, customer)
+    part = await views.cdr_pages(caller.scope, window, emsp, customer)
+    return crawl.page(part.rows, window.limit, part.next, total)

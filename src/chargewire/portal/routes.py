@@ -1,0 +1,5 @@
+"""The pages that people look at."""
+
+from litestar.handlers import HTTPRouteHandler
+
+ROUTES: list[HTTPRouteHandler] = []
