@@ -73,7 +73,7 @@ class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     details: dict[str, Any] = {}
 
 
-class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Order(Struct, frozen=True, kw_only=True):
     """A command on its way. Journal kind `command`, owner = the CPO, key = `id`, state = `state`."""
 
     id: str
