@@ -168,7 +168,8 @@ def main() -> None:
             rows += measured(folder, url, given) if url else []
     body = (
         f"{thousands(given.sessions)} finished sessions of three CPOs, pulled by a subscription to all of them with "
-        f"`date_from`; one request after the other. CPU is that of the server, or at the journal that of the process that reads; PostgreSQL's is not in it.\n\n"
+        f"`date_from`; one request after the other. CPU is that of the server, or at the journal that "
+        f"of the process that reads; PostgreSQL's is not in it.\n\n"
         f"{table(['where', *ROWS], rows)}"
     )
     publish("pages", "Pages of sessions", body)
