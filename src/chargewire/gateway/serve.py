@@ -10,6 +10,7 @@ import aiofastnet
 from msgspec import Struct
 from picows import WSCloseCode
 
+from chargewire.charging.commands import Order
 from chargewire.charging.errors import MemoryUnavailable
 from chargewire.csms.port import StationDesk
 from chargewire.gateway.door import Door
@@ -168,6 +169,12 @@ class Gateway:
                 line = self._lines.get(order.station_id)
                 if line is not None:
                     line.order(order)
+                else:
+                    self._spawn(self._gone(order))
+
+    async def _gone(self, order: Order) -> None:
+        """The station left between the desk's look and ours."""
+        await self._desk.settle(order, action="", message_id="", call=b"", answer=b"", result=None, error="offline")
 
     async def _watch(self) -> None:
         """Find the sockets whose other end is gone without a word."""
