@@ -16,8 +16,6 @@ VECTORS = DATA / "tariff-vectors"
 CENT = Decimal("0.01")
 
 pytestmark = pytest.mark.skipif(not VECTORS.is_dir(), reason="no tariff vectors here (CHARGEWIRE_TEST_DATA)")
-    not VECTORS.is_dir(), reason="the independent tariff vectors are not here (CHARGEWIRE_TEST_DATA)"
-)
 
 LEFT_OUT = {
     "tariff_12_025kwh_min_price.json": {"has a minimum price"},
