@@ -16,12 +16,14 @@ _COMMANDS = {  # name → module in `commands`, and the object there
     "network": "admin:network",
     "cpo": "admin:cpo",
     "emsp": "admin:emsp",
+    "emsp": "admin:emsp",
     "location": "admin:location",
     "tariff": "admin:tariff",
     "token": "admin:token",
     "subscription": "admin:subscription",
     "command": "admin:command",
     "import": "admin:import_",
+    "show": "admin:show",
 }
 
 
