@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -28,6 +29,9 @@ from chargewire.settings import Settings
 from chargewire.sharing.keys import Keys
 
 
+GC_THRESHOLDS = (100_000, 50, 100)  # what stations hold is long-lived: the default thresholds walk it a hundred times a second
+
+
 class Running(Struct, frozen=True):
     """Where an environment that accepts can be reached."""
 
@@ -37,6 +41,7 @@ class Running(Struct, frozen=True):
 
 async def run(settings: Settings) -> None:
     """Run one environment until SIGINT or SIGTERM; prints the two `listening` lines once both ports accept."""
+    gc.set_threshold(*GC_THRESHOLDS)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
