@@ -1,16 +1,45 @@
-"""What many tests share: an open journal."""
+"""What many tests share: an open, empty journal, on each engine."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
 
 import pytest
 
 from chargewire.journal import open_journal
 from chargewire.journal.memory import Journal
+from postgres_server import GIVEN, PostgresServer, drop_database, make_database, why_not
+
+POSTGRES = pytest.param("postgres", marks=pytest.mark.postgres)
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The URL of a server; one is started for the session if none is given."""
+    if reason := why_not():
+        pytest.skip(reason)
+    if given := os.environ.get(GIVEN):
+        yield given
+        return
+    server = PostgresServer()
+    yield server.url
+    server.remove()
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[str]:
+    """The URL of an empty database on a PostgreSQL server."""
+    name = f"test_{uuid4().hex}"
+    yield asyncio.run(make_database(postgres_url, name))
+    asyncio.run(drop_database(postgres_url, name))
+
+
+@pytest.fixture(params=["sqlite", POSTGRES])
 def journal_url(request: pytest.FixtureRequest) -> str:
     """The URL of an empty database; a test that asks for it runs once on each engine."""
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_database"))
     return "sqlite://:memory:"
 
 

@@ -16,7 +16,11 @@ def copy_to(source: Path, target: Path) -> None:
     """Write a consistent, checked copy; `target` appears only when it is complete.
 
     The copy is made within one reading transaction: the writer goes on, and the copy does not begin anew with every commit.
+
+    Raises JournalError if there is no journal or the copy is not sound, MemoryUnavailable.
     """
+    if not source.is_file():
+        raise JournalError(f"there is no journal {source}")
     unfinished = target.with_name(target.name + ".part")
     unfinished.unlink(missing_ok=True)
     try:

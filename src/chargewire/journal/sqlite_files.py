@@ -49,6 +49,7 @@ def connect_reader(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     connection.set_busy_timeout(BUSY_MS)
     connection.execute("PRAGMA query_only = 1")
+    connection.execute("PRAGMA mmap_size = 17179869184")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB // 4}")
     connection.execute("PRAGMA temp_store = MEMORY")
     return connection
