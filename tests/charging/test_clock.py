@@ -63,6 +63,20 @@ def test_readings_of_a_clock_that_counts_from_boot_keep_their_distances() -> Non
     assert flag == CLOCK_UNSET
 
 
+def test_readings_of_two_different_wrong_clocks_stay_near_the_time_of_arrival() -> None:
+    readings = [energy(1, 100, at=datetime(1970, 1, 1, tzinfo=UTC)), energy(3, 300, at=datetime(2001, 1, 1, tzinfo=UTC))]
+    settled, _ = sensible_readings(readings, NOON)
+    assert [reading.at for reading in settled] == [NOON, NOON]
+
+
+@pytest.mark.parametrize("edge", [datetime.min, datetime.max])
+@pytest.mark.parametrize("hours", [-14, 0, 14])
+def test_the_ends_of_the_calendar_are_times_like_others(edge: datetime, hours: int) -> None:
+    at = edge.replace(tzinfo=timezone(hours * hour))
+    assert sensible(at, NOON)[0] == NOON
+    assert sensible_readings([energy(0, 1, at=at)], NOON)[0][0].at == NOON
+
+
 def test_good_readings_stay_as_they_are() -> None:
     readings = (energy(1, 100), energy(3, 300))
     assert sensible_readings(readings, NOON + hour) == (readings, None)

@@ -31,7 +31,7 @@ def test_flags_of_the_session_go_with_its_cdr() -> None:
 
 @pytest.mark.parametrize("session", [as_known(started(0), [], None), as_known(started(0, accepted=False), [], stopped(5, 0))])
 def test_a_session_that_runs_or_is_invalid_has_no_cdr(session: object) -> None:
-    with pytest.raises(ValueError, match="is (ACTIVE|INVALID)"):
+    with pytest.raises(ValueError, match=r"is (ACTIVE|INVALID)"):
         cdr_of(session, COST)  # type: ignore[arg-type]
 
 

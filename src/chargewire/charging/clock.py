@@ -13,6 +13,8 @@ from chargewire.charging.reading import Reading
 
 UNSET_BEFORE = datetime(2012, 1, 1, tzinfo=UTC)  # 1970, 2000 …: no OCPP 1.6 station was there (MicroOcpp #311, SteVe #136)
 AHEAD_TOLERANCE = timedelta(minutes=5)
+UNKNOWN = datetime.min.replace(tzinfo=UTC)
+DISTANCE_MAX = timedelta(days=7)
 ZONE_STEP = timedelta(minutes=30)
 ZONE_MAX = timedelta(hours=14)  # UTC+14 is the easternmost zone
 
@@ -29,7 +31,7 @@ def sensible(at: datetime | None, heard_at: datetime) -> tuple[datetime, str | N
     """
     if at is None:
         return heard_at, NO_TIME
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    at = _utc(at)
     if at < UNSET_BEFORE:
         return heard_at, CLOCK_UNSET
     ahead = at - heard_at
@@ -44,17 +46,28 @@ def sensible(at: datetime | None, heard_at: datetime) -> tuple[datetime, str | N
 def sensible_readings(readings: Sequence[Reading], heard_at: datetime) -> tuple[tuple[Reading, ...], str | None]:
     """Readings of one message at sensible times, and the first flag if any was wrong.
 
-    Readings whose clock was unset or ahead keep their distances: the newest of them is taken to be made at `heard_at`.
+    Readings whose clock was unset or ahead keep their distances, up to a week: the newest of them is taken to be made at
+    `heard_at`.
     """
-    newest: dict[str, datetime] = {}
-    judged = []
-    for reading in readings:
-        at, flag = sensible(reading.at, heard_at)
-        judged.append((reading, at, flag))
+    judged = [(reading, *sensible(reading.at, heard_at)) for reading in readings]
+    newest: dict[str | None, datetime] = {}
+    for reading, _, flag in judged:
         if flag in (CLOCK_UNSET, CLOCK_AHEAD):
-            newest[flag] = max(newest.get(flag, reading.at), reading.at)
-    settled = tuple(
-        replace(reading, at=heard_at - (newest[flag] - reading.at) if flag in newest else at) if at != reading.at else reading
-        for reading, at, flag in judged
-    )
-    return settled, next((flag for _, _, flag in judged if flag), None)
+            newest[flag] = max(newest.get(flag, UNKNOWN), _utc(reading.at))
+    settled = []
+    for reading, at, flag in judged:
+        if flag in newest:
+            distance = newest[flag] - _utc(reading.at)
+            at -= distance if distance <= DISTANCE_MAX else timedelta(0)
+        settled.append(reading if at == reading.at else replace(reading, at=at))
+    return tuple(settled), next((flag for _, _, flag in judged if flag), None)
+
+
+def _utc(at: datetime) -> datetime:
+    """In UTC; what lies at the ends of the calendar stays there (DateTime.MinValue with an offset)."""
+    if at.tzinfo is None:
+        return at.replace(tzinfo=UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        return at.replace(tzinfo=UTC)
