@@ -5,7 +5,7 @@ needs a transaction, hides the TxDefaultProfile; one of the connector's own hide
 smaller of what leads there and of the ChargePointMaxProfile, after conversion to W. A is per phase, W the total.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -121,7 +121,8 @@ def composite(
     """The limits of the next while as one schedule (GetCompositeSchedule, §5.7); where nothing limits it is `fallback`."""
     periods: list[SchedulePeriod] = []
     for moment in profiles.moments(begin, begin + timedelta(seconds=seconds), running):
-        limit = _smallest((profiles.connector_limit(connector, moment, running), profiles.station_limit(moment)), fallback)
+        limits = (profiles.connector_limit(connector, moment, running), profiles.station_limit(moment))
+        limit = _smallest([each for each in limits if each] or [fallback])
         value = round(limit.amps() if unit == "A" else limit.watts(), 1)
         phases = limit.phases if limit.phases != ALL_PHASES else None
         if not periods or (periods[-1].limit, periods[-1].number_phases) != (value, phases):
@@ -132,9 +133,10 @@ def composite(
     )
 
 
-def _smallest(limits: Iterable[Limit | None], fallback: Limit) -> Limit:
-    there = [limit for limit in limits if limit is not None]
-    return min(there, key=Limit.watts) if there else fallback
+def _smallest(limits: Sequence[Limit]) -> Limit:
+    """The limit that holds, in W, on as many phases as all of them leave."""
+    phases = min(limit.phases for limit in limits)
+    return Limit(min(limit.watts(phases) for limit in limits), "W", phases)
 
 
 def _sound(connector: int, profile: ChargingProfile, running: Running | None) -> bool:
@@ -144,7 +146,7 @@ def _sound(connector: int, profile: ChargingProfile, running: Running | None) ->
         return False
     if not 0 <= profile.stack_level <= MAX_STACK_LEVEL or len(periods) > MAX_PERIODS or connector < 0:
         return False
-    if (profile.charging_profile_kind == "Recurring") != (profile.recurrency_kind is not None):
+    if profile.charging_profile_kind == "Recurring" and profile.recurrency_kind is None:
         return False
     if profile.charging_profile_purpose == "ChargePointMaxProfile":
         return connector == 0
@@ -193,13 +195,16 @@ def _period(profile: ChargingProfile, at: datetime, running: Running | None) -> 
 
 
 def _began(profile: ChargingProfile, at: datetime, running: Running | None) -> datetime | None:
-    """When the schedule that counts at a moment began; a recurring one does not act before its first time."""
+    """When the schedule that counts at a moment began.
+
+    A recurring one acts before its first time too, as it does in libocpp: only `validFrom` keeps it waiting.
+    """
     if profile.charging_profile_kind == "Relative":
         return running.since if running else None
     start = profile.charging_schedule.start_schedule
     if start is None:  # an Absolute one should have it; stations take the transaction's start then
         return profile.valid_from or (running.since if running else None)
-    if profile.charging_profile_kind == "Recurring" and profile.recurrency_kind and at > start:
+    if profile.charging_profile_kind == "Recurring" and profile.recurrency_kind:
         every = _RECURS[profile.recurrency_kind]
         return start + (at - start) // every * every
     return start
