@@ -119,12 +119,12 @@ def _number(sample: Sample, units: dict[str, int]) -> tuple[int | None, str | No
 
 def _live(series: dict[tuple[str, str, str], dict[str, int]], measurand: str) -> dict[str, int]:
     """Values by phase of the series that stands for a measurand now: at the outlet and periodic, if there is such a one."""
-    best = min(
-        (key for key in series if key[0] == measurand and key[2] not in (BEGIN, END)),
-        key=lambda key: (LOCATIONS.get(key[1], 12), CONTEXTS.get(key[2], 4), key),
-        default=None,
-    )
-    return series[best] if best else {}
+    found = [key for key in series if key[0] == measurand and key[2] not in (BEGIN, END)]
+    if not found:
+        return {}
+    if len(found) == 1:
+        return series[found[0]]
+    return series[min(found, key=lambda key: (LOCATIONS.get(key[1], 12), CONTEXTS.get(key[2], 4), key))]
 
 
 def _register(series: dict[tuple[str, str, str], dict[str, int]]) -> tuple[int | None, int]:
@@ -146,8 +146,8 @@ def _register(series: dict[tuple[str, str, str], dict[str, int]]) -> tuple[int |
 
 def _marked(series: dict[tuple[str, str, str], dict[str, int]], context: str) -> int | None:
     """The register at the beginning or end of the transaction."""
-    marked = {key: phases for key, phases in series.items() if key[0] == REGISTER and key[2] == context}
-    return _register({(measurand, location, ""): phases for (measurand, location, _), phases in marked.items()})[0]
+    marked = {(REGISTER, key[1], ""): phases for key, phases in series.items() if key[0] == REGISTER and key[2] == context}
+    return _register(marked)[0] if marked else None
 
 
 def _total(phases: dict[str, int]) -> int | None:

@@ -38,12 +38,7 @@ class Rule(Struct, frozen=True):
     max_us: int | None = None
     min_mw: int | None = None
     max_mw: int | None = None
-
-    @property
-    def needs_clock(self) -> bool:
-        """Whether local time matters."""
-        dated = self.weekdays is not None or self.first_day is not None or self.end_day is not None
-        return dated or (self.start_s, self.end_s) != (0, DAY_S)
+    needs_clock: bool = False  # local time matters
 
     def matches(self, now: Moment) -> bool:
         """Whether the element is active at a moment."""
@@ -126,7 +121,9 @@ def _rule(restrictions: Restrictions | None, field: str) -> Rule | None:
     for weekday in restrictions.day_of_week:
         if weekday not in WEEKDAYS:
             raise Refused(f"unknown day {weekday!r}", f"{field}.day_of_week")
+    dated = restrictions.day_of_week or restrictions.start_date or restrictions.end_date
     return Rule(
+        needs_clock=bool(dated) or (start, end) != (0, DAY_S),
         start_s=start % DAY_S,
         end_s=end,
         weekdays=frozenset(map(WEEKDAYS.index, restrictions.day_of_week)) if restrictions.day_of_week else None,
