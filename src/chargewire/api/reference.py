@@ -1,5 +1,6 @@
 """`/docs`: the API reference, made from the handlers and the types that they read and write; no outside network."""
 
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from litestar.routes import HTTPRoute
 from chargewire import __version__
 from chargewire.api.context import Asking, api_of
 from chargewire.api.faults import JSON, Problem
+from chargewire.api.schemas import older
 
 ASSETS = Path(swagger_ui_bundle.swagger_ui_path)
 TYPES = {".js": "text/javascript", ".css": "text/css", ".png": "image/png"}
@@ -43,7 +45,7 @@ async def page(request: Asking) -> Response[str]:
 
 @get("/openapi.json")
 async def document(request: Asking) -> Response[bytes]:
-    """The reference as an OpenAPI 3.1 document."""
+    """The reference as an OpenAPI 3.0 document."""
     body: Any = msgspec.json.encode(openapi(request.app, api_of(request).settings.environment))
     return Response(body, media_type=JSON)
 
@@ -78,13 +80,15 @@ def openapi(app: Litestar, environment: str) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for path, method, handler in handlers:
         paths.setdefault(path, {})[method.lower()] = _operation(path, method, handler, known, components)
-    return {
-        "openapi": "3.1.0",
+    document = {
+        "openapi": "3.0.3",
         "info": {"title": f"Chargewire ({environment})", "version": __version__, "description": ABOUT},
         "paths": dict(sorted(paths.items())),
         "components": {"schemas": components, "securitySchemes": {"token": _SECURITY}},
         "security": [{"token": []}],
     }
+    converted: dict[str, Any] = older(document)
+    return converted
 
 
 _SECURITY = {"type": "apiKey", "in": "header", "name": "Authorization", "description": "`Token …`, with the word and a space"}
@@ -97,7 +101,7 @@ def _shapes(handler: HTTPRouteHandler) -> list[Any]:
 def _operation(
     path: str, method: str, handler: HTTPRouteHandler, known: dict[str, Any], components: dict[str, Any]
 ) -> dict[str, Any]:
-    text = (handler.fn.__doc__ or "").strip()
+    text = cleandoc(handler.fn.__doc__ or "")
     summary, _, more = text.partition("\n\n")
     operation: dict[str, Any] = {
         "tags": [_tag(path)],

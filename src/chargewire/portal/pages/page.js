@@ -52,14 +52,14 @@ function sessionRow(session) {
   const power = session.parked ? chip("parked", "parked") : decimals(session.power_kw, 1);
   const place = make("span", "", session.station, make("span", "sub", ` ${session.evse}`));
   return row(
-    [place], [session.cpo], [moment(session.started)], [energy, "n"], [power, "n"],
-    [money(session.cost, session.currency), "n"], [session.token, "sub"],
+    [place], [session.cpo, "far"], [moment(session.started), "far"], [energy, "n"], [power, "n"],
+    [money(session.cost, session.currency), "n"], [session.token, "sub far"],
   );
 }
 
 function cdrRow(cdr) {
   return row(
-    [moment(cdr.stopped)], [cdr.station], [cdr.cpo], [String(cdr.minutes), "n"],
+    [moment(cdr.stopped)], [cdr.station], [cdr.cpo, "far"], [String(cdr.minutes), "n far"],
     [decimals(cdr.kwh, 3), "n"], [money(cdr.cost, cdr.currency), "n"],
   );
 }
