@@ -74,6 +74,7 @@ class MemoryDesk:
         self.connectors: tuple[int, ...] = (1, 2)
         self.heard: list[Heard] = []
         self.links: list[MemoryLink] = []
+        self.addresses: list[str] = []
         self.settled: list[Settled] = []
         self.failing: list[Exception] = []
         self.gate = asyncio.Event()
@@ -106,6 +107,7 @@ class MemoryDesk:
         )
 
     async def connect(self, admission: Admission, protocol: str, address: str) -> MemoryLink:
+        self.addresses.append(address)
         link = MemoryLink(self, admission.station_id, protocol)
         self.links.append(link)
         return link

@@ -23,8 +23,8 @@ from gateway.memory_desk import House, open_house
 AT = "2026-11-24T06:00:00Z"
 
 
-class ForeignStation(ChargePoint):
-    @on(Action.clear_cache)
+class ForeignStation(ChargePoint):  # type: ignore[misc]
+    @on(Action.clear_cache)  # type: ignore[untyped-decorator]
     def clear(self) -> call_result.ClearCache:
         return call_result.ClearCache(status=ClearCacheStatus.accepted)
 

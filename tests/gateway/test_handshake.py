@@ -164,3 +164,14 @@ async def test_what_comes_right_behind_the_handshake_is_not_lost(house: House) -
         writer.write(b"\x81" + bytes([0x80 | len(call)]) + b"\0\0\0\0" + call)
     await house.until(lambda: len(house.desk.heard) == 200)
     writer.close()
+
+
+@pytest.mark.parametrize(
+    ("trusted", "address"), [((), "127.0.0.1"), (("127.0.0.1",), "192.0.2.7"), (("192.0.2.1",), "127.0.0.1")]
+)
+async def test_only_a_trusted_proxy_is_believed_where_a_station_is(trusted: tuple[str, ...], address: str) -> None:
+    async with open_house(trusted_proxies=trusted) as house:
+        headers = {"Sec-WebSocket-Protocol": "ocpp1.6", "X-Forwarded-For": "198.51.100.1, 192.0.2.7"}
+        assert (await knock(house, headers=headers))[0] == 101
+        await house.until(lambda: house.desk.addresses)
+        assert house.desk.addresses[0].startswith(address)

@@ -40,6 +40,7 @@ class Knock(Struct, frozen=True):
     offered: tuple[str, ...] = ()  # sub-protocols in the station's order
     user: bytes | None = None
     password: bytes = b""
+    forwarded_for: str = ""  # the peer of the proxy in between, if there is one and it says so
 
 
 class Entry(Struct, frozen=True):
@@ -50,6 +51,7 @@ class Entry(Struct, frozen=True):
     key: str
     dialect: Dialect | None
     named: str | None = None
+    forwarded_for: str = ""
 
 
 def read_knock(head: bytes) -> Knock:
@@ -74,7 +76,8 @@ def read_knock(head: bytes) -> Knock:
         raise Refused(HTTPStatus.UPGRADE_REQUIRED, "no-websocket", {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"})
     offered = tuple(name.strip() for name in headers.get("sec-websocket-protocol", "").split(",") if name.strip())
     user, password = _credentials(headers.get("authorization"))
-    return Knock(identity, key, offered, user, password)
+    forwarded_for = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    return Knock(identity, key, offered, user, password, forwarded_for)
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -94,7 +97,7 @@ async def let_in(knock: Knock, desk: StationDesk, rules: Rules) -> Entry:
         raise Refused(HTTPStatus.NOT_FOUND, "unknown-station")
     _authenticate(knock, admission, rules)
     dialect, named = _negotiate(knock, admission, rules)
-    return Entry(admission, knock.key, dialect, named)
+    return Entry(admission, knock.key, dialect, named, knock.forwarded_for)
 
 
 def _authenticate(knock: Knock, admission: Admission, rules: Rules) -> None:

@@ -1,8 +1,10 @@
 """The OCPP server: opens the port, keeps one line per station, carries orders to them, and notices who has gone silent."""
 
 import asyncio
+import resource
 import ssl
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -31,6 +33,7 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
 
     allow_open_stations: bool = True
     unnamed_protocol: str | None = "ocpp1.6"
+    trusted_proxies: tuple[str, ...] = ()  # addresses whose X-Forwarded-For is believed, or "*"
     max_message_bytes: int = 1024 * 1024
     ping_after_s: float = 30.0  # of silence
     pong_within_s: float = 30.0
@@ -74,6 +77,7 @@ class Gateway:
         """Accept stations; returns the port, which is a free one if `port` is 0."""
         loop = asyncio.get_running_loop()
         settings = self._settings
+        _allow_many_files()
         self._house = House(self._desk, self.metrics, loop, self._spawn, settings.most_waiting, settings.quiet_s)
         self._server = await aiofastnet.create_server(
             loop, self._door, host, port, ssl=tls, backlog=BACKLOG, reuse_port=reuse_port or None
@@ -127,6 +131,7 @@ class Gateway:
         event("station.refused", reason=reason, address=address)
 
     def _welcome(self, transport: asyncio.Transport, entry: Entry, address: str, rest: bytes) -> None:
+        address = self._origin(address, entry)
         socket = Socket(self._settings.max_message_bytes)
         dialect = entry.dialect
         if dialect is None or self._house is None or self._stopping:
@@ -146,6 +151,12 @@ class Gateway:
         self.metrics.accepted += 1
         self.metrics.connections = len(self._lines)
         upgrade(transport, socket, entry.key, entry.named, rest, self._settings.max_message_bytes)
+
+    def _origin(self, address: str, entry: Entry) -> str:
+        """The station's own address: what a trusted proxy says, else the peer's."""
+        trusted = self._settings.trusted_proxies
+        proxied = entry.forwarded_for and ("*" in trusted or address.rpartition(":")[0] in trusted)
+        return entry.forwarded_for if proxied else address
 
     def _left(self, line: Line) -> None:
         """Only the newest line of a station is taken out: an old one that ends late must not take the new one with it."""
@@ -194,6 +205,14 @@ class Gateway:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _allow_many_files() -> None:
+    """A station is an open file; systems that allow 1024 by default allow more to whoever asks."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY or soft < hard:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard if hard != resource.RLIM_INFINITY else max(soft, 65536), hard))
 
 
 def server_tls(cert_file: str, key_file: str | None = None, client_ca_file: str | None = None) -> ssl.SSLContext:

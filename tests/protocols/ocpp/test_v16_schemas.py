@@ -14,6 +14,7 @@ from chargewire.charging.facts import (
     Beat,
     Begun,
     Booted,
+    Fact,
     Metered,
     Noted,
     Now,
@@ -148,7 +149,7 @@ def test_a_virtual_station_reads_the_command_that_was_written(command: ours.Comm
 
 
 @given(FACTS)
-def test_every_call_of_a_virtual_station_passes_the_schema_or_is_not_written(fact: station.Fact) -> None:
+def test_every_call_of_a_virtual_station_passes_the_schema_or_is_not_written(fact: Fact) -> None:
     try:
         action, payload = station.write_call(fact)
     except CannotSay:
@@ -157,7 +158,7 @@ def test_every_call_of_a_virtual_station_passes_the_schema_or_is_not_written(fac
 
 
 @given(FACTS)
-def test_what_a_station_wrote_is_read_as_the_same_fact_and_without_complaint(fact: station.Fact) -> None:
+def test_what_a_station_wrote_is_read_as_the_same_fact_and_without_complaint(fact: Fact) -> None:
     try:
         action, payload = station.write_call(fact)
     except CannotSay:
