@@ -76,6 +76,13 @@ def test_a_single_reading_of_zero_does_not_count_the_register_twice() -> None:
     assert "register-dipped" in flags(session)
 
 
+def test_a_single_reading_that_is_far_too_high_does_not_count_what_cannot_have_flowed() -> None:
+    readings = [energy(10, 6_000), energy(11, 90_000), energy(12, 6_300)]
+    session = as_known(started(5_000), readings, stopped(20, 7_000))
+    assert session.energy_wh == 2_000
+    assert {"register-fell", "readings-other-base"} <= flags(session)
+
+
 @pytest.mark.parametrize("stop", [LIFETIME + 2_000, None])
 def test_habit_11_a_start_at_zero_before_lifetime_readings_never_bills_the_lifetime_register(stop: int | None) -> None:
     readings = [energy(15 * n, LIFETIME + 500 * n) for n in range(1, 5)]
@@ -211,7 +218,8 @@ def test_more_than_a_mwh_without_readings_is_a_flag_and_changes_nothing() -> Non
 @given(st.lists(st.lists(st.integers(0, 800), max_size=8), min_size=1, max_size=5))
 @settings(max_examples=200, deadline=None)
 def test_energy_is_the_sum_of_the_segments_between_resets(segments: list[list[int]]) -> None:
-    readings, expected = [], 0
+    readings: list[Reading] = []
+    expected = 0
     for number, steps in enumerate(segments):
         level = 100_000 - 10_000 * number  # below what any earlier segment reached
         readings.append(energy(10 * len(readings), level))

@@ -35,7 +35,7 @@ def acn_sessions(every: int) -> Iterator[tuple[datetime, datetime, int]]:
 
 def readings_of(arrival: datetime, departure: datetime, energy_wh: int, random: Random) -> list[Reading]:
     """A car that takes 6.6 kW at most until it is full, sampled every five minutes as a lifetime register in kWh."""
-    readings = []
+    readings: list[Reading] = []
     at = arrival + timedelta(minutes=5)
     while at < departure:
         share = (at - arrival) / (departure - arrival)

@@ -158,6 +158,8 @@ def final_total(
     if count.first is None:
         return _without_readings(start, stop)
     so_far = running_total(count, head, starts[0])
+    if start is not None and stop is not None and _spiked(count, so_far.energy, stop - start, stop_t - start_t):
+        return Total(stop - start, False, "scale", (*so_far.flags, READINGS_OTHER_BASE))
     for end in stops:
         if end is not None and one_base(count.top, end, stop_t - count.t, count.power_w):
             straight = head is not None and not count.broken
@@ -172,6 +174,16 @@ def final_total(
     if count.broken or not between:
         return Total(so_far.energy, flags=(*so_far.flags, STOP_OTHER_BASE))
     return Total(between, False, "cap", (*so_far.flags, STOP_BELOW_READING))
+
+
+def _spiked(count: Count, counted: int, between: int, seconds: int) -> bool:
+    """Whether a broken series counted what cannot have flowed, while what lies between start and stop can have."""
+    return (
+        count.broken
+        and 0 <= between < counted
+        and reachable(between, seconds, count.power_w)
+        and not reachable(counted, seconds, count.power_w)
+    )
 
 
 def _without_readings(start: int | None, stop: int | None) -> Total:
