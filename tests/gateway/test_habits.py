@@ -131,6 +131,20 @@ async def test_habit_22_a_start_that_something_of_ours_broke_on_gets_an_id(house
     assert answer["idTagInfo"] == {"status": "Accepted"}
 
 
+async def test_habit_22_a_boot_that_something_of_ours_broke_on_is_to_be_said_again(house: House) -> None:
+    house.desk.failing = [RuntimeError("a bug")]
+    async with house.station() as station:
+        answer = await station.call("BootNotification", {"chargePointVendor": "v", "chargePointModel": "m"})
+    assert (answer["status"], answer["interval"]) == ("Pending", 60)
+
+
+async def test_a_driver_is_not_let_in_by_something_that_broke(house: House) -> None:
+    house.desk.failing = [RuntimeError("a bug")]
+    async with house.station() as station:
+        await station.send(2, "1", "Authorize", {"idTag": "AA"})
+        assert (await station.receive())[:3] == [4, "1", "InternalError"]
+
+
 async def test_habit_22_senseless_transaction_messages_reach_the_desk_and_are_answered(house: House) -> None:
     async with house.station() as station:
         for number, action in enumerate(("StartTransaction", "MeterValues", "StopTransaction")):

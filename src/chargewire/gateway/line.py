@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from time import monotonic, perf_counter
 from typing import Any
 
@@ -12,10 +13,11 @@ from chargewire.charging.commands import Order
 from chargewire.charging.errors import MemoryUnavailable
 from chargewire.csms.port import Admission, Heard, StationDesk, StationLink
 from chargewire.gateway.errands import Errands
+from chargewire.gateway.last_resort import last_resort
 from chargewire.gateway.metrics import Metrics
 from chargewire.gateway.socket import Socket
 from chargewire.log import event, trouble
-from chargewire.protocols.ocpp.dialect import Dialect, Row, read_row
+from chargewire.protocols.ocpp.dialect import Dialect, Row, blank, read_row
 from chargewire.protocols.ocpp.rpc import Answered, BadFrame, Call, Conversation, Stray, answered, id_text, refused
 
 
@@ -215,9 +217,8 @@ class Line:
             message_id=call.id,
             call=payload[:4096],
         )
-        if row.last_resort is None:
-            return refused(call, self.dialect.internal_error)
-        return answered(call, row.last_resort())
+        reply = last_resort(blank(row), datetime.now(UTC))
+        return refused(call, self.dialect.internal_error) if reply is None else answered(call, row.answer(reply))
 
     def _send_due(self) -> None:
         if self._left is None and (self._heard or monotonic() - self._opened_at >= self._house.quiet_s):

@@ -123,13 +123,6 @@ def test_every_answer_of_ours_passes_the_schema(action: str, data: st.DataObject
     assert faults(f"{action}Response", DIALECT.write_reply(action, reply)) == []
 
 
-@pytest.mark.parametrize("action", sorted(name for name, row in DIALECT.rows.items() if row.last_resort))
-def test_every_answer_of_last_resort_passes_the_schema(action: str) -> None:
-    last_resort = DIALECT.rows[action].last_resort
-    assert last_resort is not None
-    assert faults(f"{action}Response", last_resort()) == []
-
-
 @given(COMMANDS)
 def test_every_command_passes_the_schema_or_is_not_written(command: ours.Command) -> None:
     try:

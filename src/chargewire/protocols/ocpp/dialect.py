@@ -26,16 +26,12 @@ class CannotSay(Exception):
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """One call of a station: the struct it is, the fact it means, and how its answer is written.
-
-    `last_resort` is what a station is answered when something of ours broke: so that its queue goes on. None: an error.
-    """
+    """One call of a station: the struct it is, the fact it means, and how its answer is written."""
 
     wire: type[Struct]
     fact: Callable[[Any], Fact]
     answer: WriteReply
     decode: Callable[[Any], Any]
-    last_resort: Callable[[], bytes] | None = None
 
 
 class Saying(Struct, frozen=True, kw_only=True):
@@ -94,11 +90,9 @@ class Dialect(Struct, frozen=True, kw_only=True):
         return Answer(status=str(status), details=value)
 
 
-def row(
-    wire: type[Struct], fact: Callable[[Any], Fact], answer: WriteReply, last_resort: Callable[[], bytes] | None = None
-) -> Row:
+def row(wire: type[Struct], fact: Callable[[Any], Fact], answer: WriteReply) -> Row:
     """A row with its strict decoder."""
-    return Row(wire=wire, fact=fact, answer=answer, decode=msgspec.json.Decoder(wire).decode, last_resort=last_resort)
+    return Row(wire=wire, fact=fact, answer=answer, decode=msgspec.json.Decoder(wire).decode)
 
 
 def read_row(row: Row, payload: bytes) -> tuple[Fact, tuple[str, ...]]:
@@ -110,6 +104,11 @@ def read_row(row: Row, payload: bytes) -> tuple[Fact, tuple[str, ...]]:
             pass
     message, flags = repaired(row.wire, payload)
     return row.fact(message), flags
+
+
+def blank(row: Row) -> Fact:
+    """The fact that a message of this kind is when it says nothing at all."""
+    return row.fact(repaired(row.wire, EMPTY)[0])
 
 
 def checked(message: Struct, wire: type[Struct]) -> bytes:

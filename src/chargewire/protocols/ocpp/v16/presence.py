@@ -1,7 +1,5 @@
 """What an OCPP 1.6 station says of itself: who it is, that it lives, what its connectors do (§4.2, §4.6, §4.9)."""
 
-from datetime import UTC, datetime
-
 from msgspec import Struct
 
 from chargewire.charging.facts import Beat, Booted, Fact, Now, Reply, StatusReported, Told, Welcome
@@ -17,8 +15,6 @@ from chargewire.protocols.ocpp.v16.words import (
     Text50,
     Text255,
 )
-
-RETRY_S = 60  # a station that is parked asks again after this
 
 
 class BootNotification(Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
@@ -107,22 +103,17 @@ def status_reported(message: StatusNotification) -> Fact:
 
 def boot_answer(reply: Reply) -> bytes:
     """Accepted, or Pending for a station that waits for its operator (OCPP 1.6 §4.2)."""
-    if isinstance(reply, Welcome):
-        status: RegistrationStatus = "Accepted" if reply.accepted else "Pending"
-        return encode(BootNotificationAnswer(status, written(reply.now), reply.interval_s))
-    return boot_last_resort()
-
-
-def boot_last_resort() -> bytes:
-    return encode(BootNotificationAnswer("Pending", written(datetime.now(UTC)), RETRY_S))
+    if not isinstance(reply, Welcome):
+        raise CannotSay("a boot is answered with a welcome")
+    status: RegistrationStatus = "Accepted" if reply.accepted else "Pending"
+    return encode(BootNotificationAnswer(status, written(reply.now), reply.interval_s))
 
 
 def heartbeat_answer(reply: Reply) -> bytes:
-    return encode(HeartbeatAnswer(written(reply.now if isinstance(reply, Now) else datetime.now(UTC))))
-
-
-def heartbeat_last_resort() -> bytes:
-    return encode(HeartbeatAnswer(written(datetime.now(UTC))))
+    """Our time: for many stations this is what sets their clock."""
+    if not isinstance(reply, Now):
+        raise CannotSay("a heartbeat is answered with the time")
+    return encode(HeartbeatAnswer(written(reply.now)))
 
 
 def boot_notification(told: Booted) -> BootNotification:

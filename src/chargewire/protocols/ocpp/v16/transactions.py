@@ -1,7 +1,5 @@
 """Transactions of OCPP 1.6: who may charge, and what begins and ends (§4.1, §4.8, §4.10)."""
 
-import secrets
-
 from msgspec import Struct
 
 from chargewire.charging.facts import Begun, Reply, SessionEnded, SessionStarted, TokenShown, Verdict
@@ -10,7 +8,7 @@ from chargewire.protocols.ocpp.dialect import CannotSay, encode
 from chargewire.protocols.ocpp.moments import Moment, utc, written
 from chargewire.protocols.ocpp.rpc import EMPTY
 from chargewire.protocols.ocpp.v16.metering import MeterValue, as_wire, readings
-from chargewire.protocols.ocpp.v16.words import INT32_MAX, IdTagInfo, IdToken, Reason, transaction_id
+from chargewire.protocols.ocpp.v16.words import IdTagInfo, IdToken, Reason, transaction_id
 
 
 class Authorize(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -81,14 +79,8 @@ def authorize_answer(reply: Reply) -> bytes:
 def start_answer(reply: Reply) -> bytes:
     """Always with a transaction id, whatever the token is worth (OCPP 1.6 §5.11)."""
     if not isinstance(reply, Begun):
-        return start_last_resort()
+        raise CannotSay("a start is answered with a transaction id")
     return encode(StartTransactionAnswer(int(reply.transaction_id), IdTagInfo(status=reply.allowed.value)))
-
-
-def start_last_resort() -> bytes:
-    """An id that belongs to nothing yet: what follows under it is kept as what it is, and the station goes on."""
-    number = secrets.randbelow(INT32_MAX) + 1
-    return encode(StartTransactionAnswer(number, IdTagInfo(status="Accepted")))
 
 
 def stop_answer(reply: Reply) -> bytes:
