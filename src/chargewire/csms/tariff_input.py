@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from chargewire.charging.errors import Refused
 from chargewire.charging.location import DisplayText, EnergyMix
+from chargewire.charging.pricing import check_tariff
 from chargewire.charging.tariff import Tariff
 from chargewire.csms.intake import read
 from chargewire.csms.parties import Currency, check_id, check_party
@@ -73,4 +74,5 @@ async def put_tariff(registry: Registry, party: str, tariff_id: str, body: bytes
     if given.vat_percent is not None and not 0 <= given.vat_percent <= 100:
         raise Refused("must be from 0 to 100", "vat_percent")
     content = msgspec.convert(msgspec.to_builtins(given) | {"id": tariff_id}, Tariff)
+    check_tariff(content)
     return await registry.keep(Ref("tariff", party, tariff_id), content, place=f"tariffs/{party}")

@@ -6,11 +6,13 @@ import msgspec
 
 from chargewire.charging.cdr import Cdr
 from chargewire.charging.closing import cdr_of, is_small
+from chargewire.charging.errors import Refused
 from chargewire.charging.location import Connector
-from chargewire.charging.pricing import price
+from chargewire.charging.pricing import check_tariff, price
 from chargewire.charging.session import Session
 from chargewire.charging.tariff import Tariff
 from chargewire.journal.memory import Journal, Ref, Write
+from chargewire.log import trouble
 from chargewire.sharing.subscription import Cpo
 
 _tariff = msgspec.json.Decoder(Tariff)
@@ -22,8 +24,14 @@ async def tariff_for(journal: Journal, owner: str, connector: Connector, at: dat
         return None
     stored = await journal.get(Ref("tariff", owner, connector.tariff_id))
     tariff = _tariff.decode(stored.body) if stored else None
-    usable = tariff and tariff.kind == "wholesale" and (tariff.valid_from is None or tariff.valid_from <= at)
-    return tariff if usable else None
+    if tariff is None or tariff.kind != "wholesale" or (tariff.valid_from is not None and tariff.valid_from > at):
+        return None
+    try:
+        check_tariff(tariff)
+    except Refused as error:  # written by an older version that checked less
+        trouble("tariff.unusable", owner=owner, tariff_id=tariff.id, why=error)
+        return None
+    return tariff
 
 
 def priced(session: Session, tariff: Tariff) -> Cdr:
