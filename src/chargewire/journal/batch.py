@@ -6,84 +6,14 @@ within one batch are several changes and one row to be written.
 """
 
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 
-import msgspec
 from msgspec import Struct
 
-from chargewire.journal.memory import Committed, LostRace, Name, NameTaken, NewMessage, NewReading, Ref, Touch, Unit, Write
-from chargewire.journal.rendering import STALE, Renderers, fill
+from chargewire.journal.memory import Committed, LostRace, NameTaken, Ref, Touch
+from chargewire.journal.prepared import Ident, NamePlace, Prepared, PreparedWrite, ident_of, name_place
+from chargewire.journal.rendering import STALE, fill
 
-Ident = tuple[str, str, str]  # kind, owner, folded key
 Row = tuple[object, ...]
-NamePlace = tuple[str, str]  # kind, folded name
-
-
-def ident_of(ref: Ref) -> Ident:
-    """What an object is found by: its key without case."""
-    return ref.kind, ref.owner, ref.key.casefold()
-
-
-def name_place(kind: str, name: str) -> NamePlace:
-    """What a name is found by: names are compared without case, like keys."""
-    return kind, name.casefold()
-
-
-class PreparedWrite(Struct):
-    """A write with its content as it will be stored."""
-
-    ident: Ident
-    ref: Ref
-    expect: int
-    what: str
-    state: str
-    counterparty: str
-    deleted: bool
-    digest: bytes
-    body: bytes
-    page: bytes | None
-    dialect: int
-
-
-class Prepared(Struct):
-    """A unit that is ready for a batch."""
-
-    writes: Sequence[PreparedWrite]
-    touches: Sequence[Touch]
-    names: Sequence[Name]
-    readings: Sequence[NewReading]
-    messages: Sequence[NewMessage]
-
-
-def prepare(unit: Unit, renderers: Renderers) -> Prepared:
-    """Encode and render a unit's objects. Raises ValueError if it writes an object twice, or what the content raises."""
-    writes = [_prepared(write, renderers) for write in unit.writes]
-    if len(writes) > 1 and len({write.ident for write in writes}) < len(writes):
-        raise ValueError("a unit writes an object at most once")
-    return Prepared(writes, unit.touches, unit.names, unit.readings, unit.messages)
-
-
-def _prepared(write: Write, renderers: Renderers) -> PreparedWrite:
-    content = write.content
-    ready = isinstance(content, bytes)
-    body = content if ready else msgspec.json.encode(content)
-    rendering = renderers.get(write.ref.kind)
-    page = None
-    if rendering is not None:
-        page = rendering.render(msgspec.json.decode(body, type=rendering.type) if ready else content)
-    return PreparedWrite(
-        ident_of(write.ref),
-        write.ref,
-        write.expect,
-        write.what,
-        write.state,
-        write.counterparty,
-        write.deleted,
-        blake2b(body, digest_size=16).digest(),
-        body,
-        page,
-        rendering.version if rendering else 0,
-    )
 
 
 class Held(Struct):

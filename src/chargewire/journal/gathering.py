@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from chargewire.charging.errors import MemoryUnavailable
-from chargewire.journal.batch import Prepared
 from chargewire.journal.memory import Committed, JournalError, LostRace, NameTaken
+from chargewire.journal.prepared import Prepared
 
 LARGEST = 1000  # units of one batch
 Outcome = Committed | LostRace | NameTaken

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from chargewire.journal import postgres_lanes, postgres_lists, postgres_logs
-from chargewire.journal.batch import Prepared, ident_of, name_place, prepare
 from chargewire.journal.frontier import Clock, Frontier
 from chargewire.journal.gathering import Flush, Gathering, Outcome
 from chargewire.journal.memory import (
@@ -25,6 +24,7 @@ from chargewire.journal.postgres_backup import dump_to
 from chargewire.journal.postgres_link import Line, Readers, connect, migrate
 from chargewire.journal.postgres_listen import Listener
 from chargewire.journal.postgres_write import PartWriter
+from chargewire.journal.prepared import Prepared, ident_of, name_place, prepare
 from chargewire.journal.rendering import Renderers, rendering_of
 from chargewire.journal.sqlite_retention import LOGS, first_kept
 from chargewire.journal.statements import queries

@@ -5,9 +5,10 @@ from itertools import chain
 
 import asyncpg
 
-from chargewire.journal.batch import Decision, Head, Held, Ident, NamePlace, Prepared, Row, decide, ident_of, needs
+from chargewire.journal.batch import Decision, Head, Held, Row, decide, needs
 from chargewire.journal.memory import Ref
 from chargewire.journal.postgres_link import Connection, Line, is_away, unavailable
+from chargewire.journal.prepared import Ident, NamePlace, Prepared, ident_of
 from chargewire.journal.shelves import Shelf, Shelves
 from chargewire.journal.statements import queries
 

@@ -12,7 +12,6 @@ from typing import TypeVar
 import apsw
 
 from chargewire.journal import sqlite_lanes, sqlite_lists, sqlite_logs, sqlite_points, sqlite_retention
-from chargewire.journal.batch import Prepared, prepare
 from chargewire.journal.frontier import Clock, Frontier
 from chargewire.journal.gathering import Gathering, Outcome
 from chargewire.journal.memory import (
@@ -27,6 +26,7 @@ from chargewire.journal.memory import (
     Stored,
     Unit,
 )
+from chargewire.journal.prepared import Prepared, prepare
 from chargewire.journal.rendering import Renderers, rendering_of
 from chargewire.journal.shelves import Shelves
 from chargewire.journal.sqlite_backup import copy_to

@@ -1,6 +1,7 @@
 """What push keeps in SQLite: shards with their epochs, cursors of lanes, deferred keys. The clock is the process's own."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import apsw
 
@@ -16,7 +17,8 @@ def claim(connection: apsw.Connection, owner: str, shards: int, now: int, until:
         connection.executemany(_sql["claim_missing"], ((shard,) for shard in range(shards)))
         connection.execute(_sql["renew_shards"], (owner, until, shards))
         connection.execute(_sql["claim_shards"], (owner, until, shards, now))
-        return dict(connection.execute(_sql["own_shards"], (owner, shards)).fetchall())
+        rows: list[Any] = connection.execute(_sql["own_shards"], (owner, shards)).fetchall()
+    return dict(rows)
 
 
 def save(

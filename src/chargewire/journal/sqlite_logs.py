@@ -34,7 +34,7 @@ def _walk(connection: apsw.Connection, query: LogQuery, table: str, row_of: Call
         selects, values = _selects(query, table, "heard_at, seq", after=True)
         merged = f"{selects} ORDER BY 1 LIMIT ? OFFSET ?"
         sql = f"SELECT {_columns(table)} FROM ({merged}) AS m CROSS JOIN {table} AS o ON o.seq = m.seq"
-        rows = connection.execute(sql, [*values, query.limit + 1, query.offset]).fetchall()
+        rows: list[Any] = connection.execute(sql, [*values, query.limit + 1, query.offset]).fetchall()
     rows.sort(key=lambda row: row[1])
     found = [row_of(*row) for row in rows[: query.limit]]
     more = len(rows) > query.limit > 0

@@ -5,8 +5,8 @@ from typing import Any
 
 import apsw
 
-from chargewire.journal.batch import ident_of, name_place
 from chargewire.journal.memory import Change, Ref, Stored
+from chargewire.journal.prepared import ident_of, name_place
 from chargewire.journal.statements import queries
 
 _sql = queries("sqlite")
@@ -33,7 +33,7 @@ def find(connection: apsw.Connection, kind: str, name: str) -> Stored | None:
 
 def changes(connection: apsw.Connection, after: int, limit: int) -> list[Change]:
     """Changes with a greater number."""
-    rows = connection.execute(_sql["changes"], (after, limit)).fetchall()
+    rows: list[Any] = connection.execute(_sql["changes"], (after, limit)).fetchall()
     return [
         Change(part, seq, Ref(kind, owner, key), version, at, what) for part, seq, kind, owner, key, version, at, what in rows
     ]

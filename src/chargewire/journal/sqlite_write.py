@@ -12,8 +12,9 @@ from typing import Any
 
 import apsw
 
-from chargewire.journal.batch import Decision, Head, Held, Ident, NamePlace, Prepared, Row, decide, ident_of, needs
+from chargewire.journal.batch import Decision, Head, Held, Row, decide, needs
 from chargewire.journal.memory import Ref
+from chargewire.journal.prepared import Ident, NamePlace, Prepared, ident_of
 from chargewire.journal.shelves import Shelf, Shelves
 from chargewire.journal.statements import queries
 
