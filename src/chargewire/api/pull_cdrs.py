@@ -4,6 +4,7 @@ from typing import Annotated
 
 from litestar import Response, get
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from chargewire.api.asking import capped, micros, query_of, whole
 from chargewire.api.context import Asking
@@ -55,5 +56,6 @@ async def _list(request: Asking, emsp: str, customer: str, default: int) -> Resp
     )
     views, emsp = caller.api.views, emsp.upper()
     total = cursor.total if cursor else await views.count_cdrs(caller.scope, window, emsp, customer)
+    window = replace(window, known_total=None if cursor else total)
     part = await views.cdr_pages(caller.scope, window, emsp, customer)
     return crawl.page(part.rows, window.limit, part.next, total)

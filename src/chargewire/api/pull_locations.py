@@ -5,6 +5,7 @@ from typing import Annotated
 
 from litestar import Response, get
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from chargewire.api.asking import capped, micros, query_of, whole
 from chargewire.api.context import Api, Asking
@@ -45,6 +46,7 @@ async def list_locations(request: Asking) -> Response[bytes]:
     )
     views = caller.api.views
     total = cursor.total if cursor else await views.count_locations(caller.scope, window)
+    window = replace(window, known_total=None if cursor else total)
     part = await views.locations(caller.scope, window)
     rows = []
     for number, place in enumerate(part.rows):

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from litestar import Response, get
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from chargewire.api.asking import capped, micros, query_of, whole, words
 from chargewire.api.context import Asking
@@ -56,6 +57,7 @@ async def list_sessions(request: Asking) -> Response[bytes]:
     )
     views, scope = caller.api.views, caller.scope
     total = cursor.total if cursor else await views.count_sessions(scope, window, states)
+    window = replace(window, known_total=None if cursor else total)
     if detailed:
         part = await views.sessions(scope, window, states)
         rows = await _rendered(part.rows)

@@ -19,7 +19,7 @@ from chargewire.csms.directory import Directory
 from chargewire.journal.memory import Journal, ListQuery, LogQuery, Page, ReadingRow, Ref, Stored
 from chargewire.sharing.scope import Scope
 
-LARGE = 10_000  # totals above this are counted at most every few seconds
+LARGE = 1_000  # totals above this are counted at most every few seconds
 COUNTED_FOR_S = 5.0
 CHUNK = 500  # rows of a log that are read at a time
 
@@ -36,6 +36,7 @@ class Window(Struct, frozen=True, kw_only=True):
     offset: int = 0
     limit: int = 100
     after: tuple[Any, ...] | None = None
+    known_total: int | None = None  # of the whole list, if it has just been counted
 
 
 class Part(NamedTuple):
@@ -179,6 +180,7 @@ class Views:
                 after=tuple(after) if after else None,
                 offset=skip,
                 limit=window.limit - len(rows),
+                known_total=window.known_total if len(strands) == 1 else None,
             )
             page: Page = await (self._journal.walk_pages(query) if pages else self._journal.walk(query))
             rows += page.rows

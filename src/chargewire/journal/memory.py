@@ -161,6 +161,7 @@ class ListQuery(Struct, frozen=True, kw_only=True):
     offset: int = 0
     limit: int = 100
     count: bool = False
+    known_total: int | None = None  # how many the whole list has, if the asker has just counted
     with_deleted: bool = False
 
 
