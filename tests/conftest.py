@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -41,6 +42,14 @@ def journal_url(request: pytest.FixtureRequest) -> str:
     if request.param == "postgres":
         return str(request.getfixturevalue("postgres_database"))
     return "sqlite://:memory:"
+
+
+@pytest.fixture(params=["sqlite", POSTGRES])
+def durable_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Like `journal_url`, but what is in it is still there when it is opened again."""
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_database"))
+    return f"sqlite:///{tmp_path}/journal.db"
 
 
 @pytest.fixture
