@@ -7,13 +7,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from simulator.foreign_csms import ForeignCsms, foreign_csms
 
 import chargewire.simulator
 from chargewire.charging.facts import Metered, SessionEnded, SessionStarted
 from chargewire.simulator.acn import Record, course, read_records, shifted
 from chargewire.simulator.link import Address
 from chargewire.simulator.replay import by_station, messages, replay, token_of
+from simulator.foreign_csms import ForeignCsms, foreign_csms
 
 SAMPLE = Path(chargewire.simulator.__file__).parent / "data" / "acn-sample.csv"
 TOTAL_WH = 342_673_910  # of all files, as measured by whoever gathered them: 342 673.91 kWh

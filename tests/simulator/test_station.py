@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simulator.foreign_csms import ForeignCsms, call, foreign_csms, until
 
 from chargewire.simulator.car import Car
 from chargewire.simulator.link import Address
 from chargewire.simulator.outlet import Outlet, ac, dc
 from chargewire.simulator.station import Plan, Station
+from simulator.foreign_csms import ForeignCsms, call, foreign_csms, until
 
 TOKEN = "04AABBCC"
 Living = Callable[..., Any]
