@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 import msgspec
 from msgspec import Struct
@@ -19,17 +20,24 @@ MOST_OFFSET = 2**53
 
 def query_of(request: Asking, shape: type[Q]) -> Q:
     """The query parameters that `shape` has, each as the text that was sent; others are not looked at."""
-    known = {name.lower(): name for name in shape.__struct_fields__}
+    known = _names(shape)
     given = {}
-    for name, value in parse_qsl(request.scope["query_string"].decode("latin-1")):
-        field = known.get(name.lower().replace("continuationtoken", "continuation_token"))
-        if field is not None:
-            given[field] = value
+    for part in request.scope["query_string"].decode("latin-1").split("&"):
+        name, _, value = part.partition("=")
+        field = known.get(name.lower())
+        if field is not None and value:
+            given[field] = unquote_plus(value) if "%" in value or "+" in value else value
     try:
         return msgspec.convert(given, shape)
     except msgspec.ValidationError as error:
         missing = str(error).partition("`")[2].partition("`")[0]
         raise BadParameter(missing, "is required") from error
+
+
+@lru_cache(maxsize=64)
+def _names(shape: type[Struct]) -> dict[str, str]:
+    """What a parameter may be called."""
+    return {name.lower(): name for name in shape.__struct_fields__} | {"continuationtoken": "continuation_token"}
 
 
 def micros(name: str, text: str | None) -> int | None:

@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from litestar import Response, get
+from litestar import get
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from chargewire.api.asking import capped, micros, query_of, whole
 from chargewire.api.context import Asking
 from chargewire.api.gate import enter
-from chargewire.api.paging import Crawl
+from chargewire.api.paging import Crawl, PageSent
 from chargewire.csms.views import Window
 from chargewire.protocols.platform.cdrs import Cdr
 
@@ -25,24 +25,24 @@ class CdrsQuery(Struct, frozen=True, kw_only=True):
 
 
 @get("/cdrs", opt={"query": CdrsQuery, "answer": list[Cdr], "versions": ("1.0", "2.0")})
-async def list_cdrs(request: Asking) -> Response[bytes]:
+async def list_cdrs(request: Asking) -> PageSent:
     """CDRs of the CPOs in scope, and of the drivers of the eMSPs in scope; oldest first."""
     return await _list(request, "", "", DEFAULT_LIMIT)
 
 
 @get("/cdrs/{emsp:str}", opt={"query": CdrsQuery, "answer": list[Cdr], "versions": ("1.0", "2.0")})
-async def list_cdrs_of_emsp(request: Asking, emsp: str) -> Response[bytes]:
+async def list_cdrs_of_emsp(request: Asking, emsp: str) -> PageSent:
     """CDRs made at the CPOs in scope by drivers of one eMSP, named by its party (`NL-EMS`)."""
     return await _list(request, emsp, "", DEFAULT_LIMIT_BY_EMSP)
 
 
 @get("/cdrs/{emsp:str}/{customer:str}", opt={"query": CdrsQuery, "answer": list[Cdr], "versions": ("1.0", "2.0")})
-async def list_cdrs_of_customer(request: Asking, emsp: str, customer: str) -> Response[bytes]:
+async def list_cdrs_of_customer(request: Asking, emsp: str, customer: str) -> PageSent:
     """The same, of one customer of that eMSP."""
     return await _list(request, emsp, customer, DEFAULT_LIMIT_BY_EMSP)
 
 
-async def _list(request: Asking, emsp: str, customer: str, default: int) -> Response[bytes]:
+async def _list(request: Asking, emsp: str, customer: str, default: int) -> PageSent:
     caller = enter(request, "cdrs")
     asked = query_of(request, CdrsQuery)
     crawl = Crawl(request, caller, {"date_from": asked.date_from, "date_to": asked.date_to})

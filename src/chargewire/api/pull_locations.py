@@ -11,7 +11,7 @@ from chargewire.api.asking import capped, micros, query_of, whole
 from chargewire.api.context import Api, Asking
 from chargewire.api.faults import JSON
 from chargewire.api.gate import enter
-from chargewire.api.paging import Crawl
+from chargewire.api.paging import Crawl, PageSent
 from chargewire.charging.location import Status
 from chargewire.csms.views import SeenPlace, Window
 from chargewire.protocols.platform import places
@@ -31,7 +31,7 @@ class LocationsQuery(Struct, frozen=True, kw_only=True):
 
 
 @get("/locations", opt={"query": LocationsQuery, "answer": list[places.Location]})
-async def list_locations(request: Asking) -> Response[bytes]:
+async def list_locations(request: Asking) -> PageSent:
     """All locations in scope that have an EVSE, published or not; oldest first."""
     caller = enter(request, "locations")
     asked = query_of(request, LocationsQuery)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Annotated
 
 import msgspec
-from litestar import Response, get
+from litestar import get
 from msgspec import Meta, Struct
 
 from chargewire.api.asking import bounded, query_of, whole, window_of
@@ -12,7 +12,7 @@ from chargewire.api.context import Asking
 from chargewire.api.faults import BadParameter
 from chargewire.api.gate import Caller, enter
 from chargewire.api.logs import Chunk, Place, chunk_size, unfold
-from chargewire.api.paging import Crawl
+from chargewire.api.paging import Crawl, PageSent
 from chargewire.charging.reading import Reading
 from chargewire.journal.memory import LogQuery, ReadingRow
 from chargewire.protocols.platform.metervalues import EVSE_METER, STATION_METER, Filter, MeterValue, Source
@@ -37,7 +37,7 @@ class MeterValuesQuery(Struct, frozen=True, kw_only=True):
 
 
 @get("/metervalues", opt={"query": MeterValuesQuery, "answer": list[MeterValue]})
-async def list_metervalues(request: Asking) -> Response[bytes]:
+async def list_metervalues(request: Asking) -> PageSent:
     """Meter values in the order in which they came."""
     caller = enter(request, "metervalues")
     asked = query_of(request, MeterValuesQuery)

@@ -5,14 +5,14 @@ from datetime import timedelta
 from typing import Annotated
 
 import msgspec
-from litestar import Response, get
+from litestar import get
 from msgspec import Meta, Struct
 
 from chargewire.api.asking import EPOCH, bounded, query_of, whole, window_of
 from chargewire.api.context import Asking
 from chargewire.api.gate import Caller, enter
 from chargewire.api.logs import Chunk, Place, chunk_size, unfold
-from chargewire.api.paging import Crawl
+from chargewire.api.paging import Crawl, PageSent
 from chargewire.charging.notification import StationNotification
 from chargewire.journal.memory import LogQuery, MessageRow
 from chargewire.protocols.platform.notifications import CALL, CALL_RESULT, DIRECTIONS, Notification, logged_json
@@ -52,7 +52,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 @get("/chargestationnotifications", opt={"query": NotificationsQuery, "answer": list[Notification]})
-async def list_notifications(request: Asking) -> Response[bytes]:
+async def list_notifications(request: Asking) -> PageSent:
     """Messages of all stations in scope and their answers, in both directions, in the order in which they were kept."""
     caller = enter(request, "notifications")
     asked = query_of(request, NotificationsQuery)
@@ -66,7 +66,7 @@ async def list_notifications(request: Asking) -> Response[bytes]:
 
 
 @get("/chargestationnotifications/{station_id:str}", opt={"query": StationNotificationsQuery, "answer": list[Notification]})
-async def list_notifications_of_station(request: Asking, station_id: str) -> Response[bytes]:
+async def list_notifications_of_station(request: Asking, station_id: str) -> PageSent:
     """The same of one station."""
     caller = enter(request, "notifications")
     asked = query_of(request, StationNotificationsQuery)
@@ -95,7 +95,7 @@ _FILTERS = frozenset(StationNotificationsQuery.__struct_fields__) - {"limit", "c
 
 async def _answer(
     caller: Caller, crawl: Crawl, query: LogQuery, wanted: Wanted, token: str | None, skip: int, limit: int
-) -> Response[bytes]:
+) -> PageSent:
     cursor = crawl.resume(token)
     place = msgspec.convert(cursor.after, Place) if cursor else Place()
     query = msgspec.structs.replace(query, after=tuple(place.after) if place.after else None, offset=place.rows)

@@ -4,14 +4,14 @@ import asyncio
 from typing import Annotated
 
 import msgspec
-from litestar import Response, get
+from litestar import get
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from chargewire.api.asking import capped, micros, query_of, whole, words
 from chargewire.api.context import Asking
 from chargewire.api.gate import enter
-from chargewire.api.paging import Crawl
+from chargewire.api.paging import Crawl, PageSent
 from chargewire.charging.session import Session, SessionStatus
 from chargewire.csms.views import Window
 from chargewire.journal.memory import Stored
@@ -34,7 +34,7 @@ class SessionsQuery(Struct, frozen=True, kw_only=True):
 
 
 @get("/sessions", opt={"query": SessionsQuery, "answer": list[platform.Session]})
-async def list_sessions(request: Asking) -> Response[bytes]:
+async def list_sessions(request: Asking) -> PageSent:
     """Sessions, oldest first.
 
     COMPLETED ones with their totals; with `status`, or for a subscription with the extended profile, in every status that
