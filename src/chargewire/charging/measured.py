@@ -59,14 +59,34 @@ class Measured(Struct, frozen=True, gc=False):
 
 def measured(reading: Reading) -> Measured:
     """The numbers of a reading. What is not a number is left out and flagged."""
-    samples = reading.samples
-    if len(samples) == 1:  # the most frequent message of all: one register, without phases
-        only = samples[0]
-        if only.measurand == REGISTER and only.phase is None and only.context == "Sample.Periodic" and only.format == "Raw":
-            value, flag = _number(only, MWH)
-            flags = (flag,) if flag else ()
-            return Measured(reading.at, value, LOCATIONS.get(only.location, 12), flags=flags)
-    return _measured(reading)
+    return _plain(reading) or _measured(reading)
+
+
+def _plain(reading: Reading) -> Measured | None:
+    """The reading that most messages carry, at a third of the cost: periodic, at the outlet, at most one register and one
+    power without phases, currents as they come. None: it is not of that kind."""
+    register = power = current = None
+    phases: list[str] = []
+    for sample in reading.samples:
+        if sample.context != "Sample.Periodic" or sample.location != "Outlet" or sample.format != "Raw":
+            return None
+        measurand = sample.measurand
+        if measurand == REGISTER and register is None and sample.phase is None:
+            register, flag = _number(sample, MWH)
+        elif measurand == POWER and power is None and sample.phase is None:
+            power, flag = _number(sample, MW)
+        elif measurand == CURRENT and sample.phase is not None and sample.phase not in phases:
+            phases.append(sample.phase)
+            value, flag = _number(sample, MA)
+            if value is not None and (current is None or value > current):
+                current = value
+        elif measurand in UNITS:
+            return None
+        else:
+            continue
+        if flag:
+            return None
+    return Measured(reading.at, register, power_mw=power, current_ma=current)
 
 
 def _measured(reading: Reading) -> Measured:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from chargewire.journal.memory import Journal, Name, NewMessage, NewReading, Ref, Touch, Unit, Write
 
 Then = Callable[[int], None]
+Writes = dict[Ref, tuple[Write, Then | None]]
 
 
 class Draft:
@@ -14,49 +15,60 @@ class Draft:
     gives two units: sessions first, so that a repeat after a crash finds them and adds nothing.
     """
 
+    __slots__ = ("_elsewhere", "_messages", "_names", "_readings", "_touches", "_writes", "message_id", "place")
+
     def __init__(self, place: str, message_id: str = "") -> None:
         self.place = place
         self.message_id = message_id  # of the call that all this comes from
-        self._writes: dict[str, dict[Ref, tuple[Write, Then | None]]] = {}
-        self._touches: list[Touch] = []
-        self._names: dict[str, list[Name]] = {}
-        self._readings: list[NewReading] = []
-        self._messages: list[NewMessage] = []
+        self._writes: Writes | None = None
+        self._elsewhere: dict[str, Writes] | None = None
+        self._names: tuple[Name, ...] = ()
+        self._touches: tuple[Touch, ...] = ()
+        self._readings: tuple[NewReading, ...] = ()
+        self._messages: tuple[NewMessage, ...] = ()
 
     def write(self, write: Write, then: Then | None = None, *, place: str | None = None) -> None:
-        """Add a write, in place of an earlier one of the same object; `then` gets the version that it has once it is durable."""
-        self._writes.setdefault(place or self.place, {})[write.ref] = (write, then)
+        """Add a write, in place of an earlier one of the same object; `then` gets the version once it is durable."""
+        if place is None or place == self.place:
+            self._writes = self._writes or {}
+            self._writes[write.ref] = (write, then)
+        else:
+            self._elsewhere = self._elsewhere or {}
+            self._elsewhere.setdefault(place, {})[write.ref] = (write, then)
 
     def touch(self, ref: Ref) -> None:
-        self._touches.append(Touch(ref))
+        self._touches = (*self._touches, Touch(ref))
 
-    def name(self, kind: str, name: str, ref: Ref, *, place: str | None = None) -> None:
-        self._names.setdefault(place or self.place, []).append(Name(kind, name, ref))
+    def name(self, kind: str, name: str, ref: Ref) -> None:
+        self._names = (*self._names, Name(kind, name, ref))
 
     def reading(self, reading: NewReading) -> None:
-        self._readings.append(reading)
+        self._readings = (*self._readings, reading)
 
     def message(self, message: NewMessage) -> None:
-        self._messages.append(message)
+        self._messages = (*self._messages, message)
 
     async def commit(self, journal: Journal) -> None:
         """Returns once all is durable. Raises LostRace or NameTaken if it has to be decided again."""
-        places = [*(place for place in self._writes if place != self.place), self.place]
-        for place in places:
-            writes = self._writes.get(place, {}).values()
-            here = place == self.place
-            if not (writes or (here and (self._touches or self._readings or self._messages))):
-                continue
-            committed = await journal.append(
-                Unit(
-                    place=place,
-                    writes=[write for write, _ in writes],
-                    names=self._names.get(place, ()),
-                    touches=self._touches if here else (),
-                    readings=self._readings if here else (),
-                    messages=self._messages if here else (),
-                )
-            )
-            for (_, then), version in zip(writes, committed.versions, strict=True):
-                if then:
-                    then(version)
+        for place, writes in (self._elsewhere or {}).items():
+            await _append(journal, Unit(place=place, writes=[write for write, _ in writes.values()]), writes)
+        writes = self._writes or {}
+        if not (writes or self._touches or self._readings or self._messages):
+            return
+        unit = Unit(
+            place=self.place,
+            writes=[write for write, _ in writes.values()] if writes else (),
+            names=self._names,
+            touches=self._touches,
+            readings=self._readings,
+            messages=self._messages,
+        )
+        await _append(journal, unit, writes)
+
+
+async def _append(journal: Journal, unit: Unit, writes: Writes) -> None:
+    committed = await journal.append(unit)
+    if writes:
+        for (_, then), version in zip(writes.values(), committed.versions, strict=True):
+            if then:
+                then(version)
