@@ -123,12 +123,16 @@ async def test_habit_22_a_transaction_message_is_answered_even_if_something_of_o
     assert house.gateway.metrics.failed == 1
 
 
-async def test_habit_22_a_start_that_something_of_ours_broke_on_gets_an_id(house: House) -> None:
+async def test_habit_22_a_start_that_something_of_ours_broke_on_gets_an_id(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
     house.desk.failing = [RuntimeError("a bug")]
     async with house.station() as station:
-        answer = await station.call("StartTransaction", START)
+        answer = await station.call("StartTransaction", START | {"idTag": "SECRETTOKEN"})
     assert 0 < answer["transactionId"] < 2**31
     assert answer["idTagInfo"] == {"status": "Accepted"}
+    assert '"meterStart":5' in caplog.text  # the message is in the log, its token is not
+    assert "SECRETTOKEN" not in caplog.text
 
 
 async def test_habit_22_a_boot_that_something_of_ours_broke_on_is_to_be_said_again(house: House) -> None:

@@ -77,8 +77,15 @@ class Door(asyncio.Protocol):
         else:
             if self._transport is not None and not self._transport.is_closing():
                 transport, self._transport = self._transport, None
-                transport.resume_reading()
-                self._welcome(transport, entry, _address(transport), bytes(self._received))
+                self._hand_over(transport, entry)
+
+    def _hand_over(self, transport: asyncio.Transport, entry: Entry) -> None:
+        try:
+            self._welcome(transport, entry, _address(transport), bytes(self._received))
+            transport.resume_reading()
+        except Exception as error:
+            trouble("handshake.failed", cause=error, station_id=entry.admission.station_id)
+            transport.abort()
 
     def _refuse(self, refusal: Refused) -> None:
         transport = self._transport

@@ -118,6 +118,9 @@ class Errands:
                 )
             except MemoryUnavailable:
                 await asyncio.sleep(1)
+            except Exception as failed:
+                trouble("order.unsettled", cause=failed, station_id=order.station_id, order_id=order.id)
+                return
             else:
                 return
         trouble("order.unsettled", station_id=order.station_id, order_id=order.id)

@@ -1,6 +1,7 @@
 """One connected station: its calls in the order they came, each answered once it is durable; our orders in between."""
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from time import monotonic, perf_counter
@@ -20,6 +21,9 @@ from chargewire.log import event, trouble
 from chargewire.protocols.ocpp.dialect import Dialect, Row, blank, read_row
 from chargewire.protocols.ocpp.rpc import Answered, BadFrame, Call, Conversation, Stray, answered, id_text, refused
 
+MOST_COMPLAINTS = 5  # of one connection, in the log; the rest is counted
+_TOKEN = re.compile(rb'("(?:parentI|i)dTag"\s*:\s*)("[^"]*"|[^,}\s]+)')  # tokens stay out of the log
+
 
 class House(Struct, frozen=True):
     """What all stations' lines share."""
@@ -36,6 +40,7 @@ class Line:
     """A station from its handshake to the loss of its socket. A call of the station is never refused for being one too many."""
 
     __slots__ = (
+        "_dropped",
         "_errands",
         "_heard",
         "_house",
@@ -66,6 +71,7 @@ class Line:
         self._link: StationLink | None = None
         self._errands: Errands | None = None
         self._heard = False
+        self._dropped = 0
         self._left: str | None = None  # why the socket is gone, once it is
         self._opened_at = monotonic()
         socket.on_message = self.receive
@@ -80,7 +86,9 @@ class Line:
             said = self._talk.receive(data)
         except BadFrame as error:
             metrics.dropped += 1
-            trouble("message.dropped", station_id=self.admission.station_id, why=error)
+            self._dropped += 1
+            if self._dropped <= MOST_COMPLAINTS:
+                trouble("message.dropped", station_id=self.admission.station_id, why=error)
             return
         if type(said) is Call:
             self._inbox.append(said)
@@ -208,14 +216,14 @@ class Line:
     def _last_resort(self, row: Row, call: Call, error: Exception) -> bytes:
         """Something of ours broke: the message goes to the log, and the station's queue goes on (habit 22)."""
         self._house.metrics.failed += 1
-        payload = self.dialect.masked(call.action, bytes(call.payload)).decode(errors="replace")
+        payload = _TOKEN.sub(rb'\1"***"', self.dialect.masked(call.action, bytes(call.payload))[:4096])
         trouble(
             "call.failed",
             cause=error,
             station_id=self.admission.station_id,
             action=call.action,
             message_id=call.id,
-            call=payload[:4096],
+            call=payload.decode(errors="replace"),
         )
         reply = last_resort(blank(row), datetime.now(UTC))
         return refused(call, self.dialect.internal_error) if reply is None else answered(call, row.answer(reply))
