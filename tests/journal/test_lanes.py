@@ -29,10 +29,9 @@ async def test_a_lease_that_is_over_is_taken_with_a_new_epoch(journal: Journal) 
 
 async def test_cursors_and_deferred_keys_are_kept_together(journal: Journal) -> None:
     epochs = await journal.claim_shards("me", 2, 30)
+    again, done = later("a", 30, attempts=1, code="422"), ("E1", later("b", 0).ref)
     await journal.save_lanes(epochs, [LanePosition("E1", 0, 7)], [later("a", 20), later("b", 10)], [])
-    await journal.save_lanes(
-        epochs, [LanePosition("E1", 0, 9)], [later("a", 30, attempts=1, code="422")], [("E1", later("b", 0).ref)]
-    )
+    await journal.save_lanes(epochs, [LanePosition("E1", 0, 9)], [again], [done])
     assert await journal.lanes("E1") == [LanePosition("E1", 0, 9)]
     assert await journal.deferred("E1", 0) == [again]
 

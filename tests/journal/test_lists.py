@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from msgspec.structs import replace
 
-from chargewire.journal import open_journal, postgres_lists, sqlite_lists
+from chargewire.journal import open_journal, plans
 from chargewire.journal.memory import Journal, ListQuery, Ref, Stored, Unit
 from journal.units import put
 
@@ -120,15 +120,18 @@ async def test_an_offset_skips(journal: Journal) -> None:
 
 @pytest.mark.parametrize("few", [0, 10_000])
 async def test_a_filter_gives_the_same_however_it_is_read(journal: Journal, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (sqlite_lists, postgres_lists):
-        monkeypatch.setattr(module, "FEW", few)
+    monkeypatch.setattr(plans, "FEW", few)
     refs = await fill(journal)
     moved = refs[40:10:-3]
     since = (await journal.append(put(moved[0], "new", expect=1))).stamp
     for ref in moved[1:]:
         await journal.append(put(ref, "new", expect=1, place="L3"))
-    rows = await crawl(journal, query(updated_from=since, limit=3, count=True))
-    assert [row.ref for row in rows] == sorted(moved, key=refs.index)
+    for more in ({"count": True}, {"known_total": len(moved)}, {"updated_to": since + 10**9}):
+        rows = await crawl(journal, query(updated_from=since, limit=3, **more))
+        assert [row.ref for row in rows] == sorted(moved, key=refs.index)
+    await journal.append(put(Ref("session", "NL-AAA", "new"), 1))
+    rows = await crawl(journal, query(updated_from=since, limit=3))
+    assert [row.ref.key for row in rows] == [*(ref.key for ref in sorted(moved, key=refs.index)), "new"]
 
 
 async def test_a_list_of_many_owners_is_merged(journal: Journal) -> None:

@@ -2,14 +2,12 @@
 
 from typing import Any
 
-from msgspec.structs import replace
-
+from chargewire.journal import plans
 from chargewire.journal.memory import ListQuery, Page, Ref, Stored
 from chargewire.journal.postgres_link import Connection
 from chargewire.journal.rendering import Rendering, rendered_again
 from chargewire.journal.statements import queries
 
-FEW = 10_000  # objects that are better sorted than searched for
 SPREAD = 4  # but not if a walk by creation meets one among so many
 END = 2**63 - 1
 
@@ -60,17 +58,10 @@ async def _walk(
 
 
 async def _by_update(connection: Connection, query: ListQuery, until: int, total: int | None) -> bool:
-    """Whether the filter by last_updated leaves few of many: then they are read by that index and sorted."""
-    if query.updated_from is None and query.updated_to is None:
-        return False
-    if query.after is not None and len(query.after) > 2:
-        return bool(query.after[2])  # as the first page of the crawl found
-    total = query.known_total if total is None else total
-    few = await count(connection, query, until, at_most=FEW) if total is None else total
-    if few > FEW:
-        return False
-    everything = replace(query, updated_from=None, updated_to=None)
-    return await count(connection, everything, until, at_most=SPREAD * few) > SPREAD * few
+    plan = plans.by_update(query)
+    if plan is not None:
+        return plan
+    return (await count(connection, query, until, at_most=plans.FEW) if total is None else total) <= plans.FEW
 
 
 def _shelves(query: ListQuery, until: int, *, after: bool, ending: str) -> tuple[str, list[Any]]:

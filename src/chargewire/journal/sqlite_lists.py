@@ -6,15 +6,14 @@ from typing import Any
 
 import apsw
 from msgspec import Struct
-from msgspec.structs import replace
 
+from chargewire.journal import plans
 from chargewire.journal.memory import ListQuery, Page, Stored
 from chargewire.journal.rendering import Rendering, rendered_again
 from chargewire.journal.shelves import Shelf
 from chargewire.journal.sqlite_points import stored
 from chargewire.journal.statements import queries
 
-FEW = 10_000  # objects that are better sorted than searched for
 SPREAD = 4  # but not if a walk by creation meets one among so many
 BEGINNING, END = -1, 2**63 - 1
 MERGED = 400  # lists in one statement (SQLite allows 500)
@@ -77,17 +76,10 @@ def _walk(
 
 
 def _by_update(connection: apsw.Connection, query: ListQuery, shelves: Sequence[Shelf], total: int | None) -> bool:
-    """Whether the filter by last_updated leaves few of many: then they are read by that index and sorted."""
-    if not _filters_updates(query):
-        return False
-    if query.after is not None and len(query.after) > 2:
-        return bool(query.after[2])  # as the first page of the crawl found
-    total = query.known_total if total is None else total
-    few = count(connection, query, shelves, at_most=FEW) if total is None else total
-    if few > FEW:
-        return False
-    everything = replace(query, updated_from=None, updated_to=None)
-    return count(connection, everything, shelves, at_most=SPREAD * few) > SPREAD * few
+    plan = plans.by_update(query)
+    if plan is not None:
+        return plan
+    return (count(connection, query, shelves, at_most=plans.FEW) if total is None else total) <= plans.FEW
 
 
 def _filters_updates(query: ListQuery) -> bool:
