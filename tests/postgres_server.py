@@ -23,9 +23,9 @@ def binaries() -> Path | None:
     return Path(on_path).parent if on_path else None
 
 
-def why_not() -> str | None:
-    """Why no server can be had; None if one can."""
-    if os.environ.get(GIVEN):
+def why_not(*, own: bool = False) -> str | None:
+    """Why no server can be had, or with `own` none that a test may stop; None if one can."""
+    if os.environ.get(GIVEN) and not own:
         return None
     if binaries() is None:
         return f"no PostgreSQL: set {GIVEN} to the URL of a server, or install postgresql-15"
