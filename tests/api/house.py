@@ -135,7 +135,9 @@ async def open_house(url: str = "sqlite://:memory:", **settings: Any) -> AsyncIt
     directory = Directory(journal, keys)
     await directory.load()
     try:
-        yield House(journal, directory, Registry(journal, directory, keys), keys, ApiSettings(admin_token=ADMIN, **settings))
+        yield House(
+            journal, directory, Registry(journal, directory, keys), keys, ApiSettings(**{"admin_token": ADMIN} | settings)
+        )
     finally:
         await directory.close()
         await journal.close()
@@ -153,7 +155,7 @@ def place(cpo: str, station: str, **more: Any) -> dict[str, Any]:
         "postal_code": "3511CE",
         "country": "NLD",
         "coordinates": {"latitude": "52.089400", "longitude": "5.110100"},
-        "stations": [{"id": station, "evses": [{"connectors": [connector]}, {"connectors": [connector]}]}],
+        "stations": [{"id": station, "evses": [{"connectors": [{**connector}]}, {"connectors": [{**connector}]}]}],
         **more,
     }
 

@@ -108,9 +108,7 @@ async def keep_session(journal: Journal, owner: str, of: Session) -> None:
     if of.status == SessionStatus.COMPLETED:
         record = cdr(of)
         customer = record.token.customer_id or ""
-        writes.append(
-            Write(ref=Ref("cdr", owner, record.id), content=record, expect=0, state=customer, counterparty=emsp)
-        )
+        writes.append(Write(ref=Ref("cdr", owner, record.id), content=record, expect=0, state=customer, counterparty=emsp))
     await journal.append(Unit(place=of.started.location.id, writes=writes))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response, get, put
+from litestar.params import FromPath
 
 from chargewire.api.admin_lists import ListAsked, answer, answer_list, plain, plain_owned, stored_at, times
 from chargewire.api.context import Api, Asking
@@ -31,13 +32,13 @@ async def list_networks(request: Asking) -> Response[bytes]:
 
 
 @get("/networks/{network_id:str}")
-async def get_network(request: Asking, network_id: str) -> Response[bytes]:
+async def get_network(request: Asking, network_id: FromPath[str]) -> Response[bytes]:
     """One network."""
     return await _one(admin(request), Ref("network", "", network_id), "network")
 
 
 @put("/networks/{network_id:str}", opt={"body": NetworkInput})
-async def write_network(request: Asking, network_id: str) -> Response[bytes]:
+async def write_network(request: Asking, network_id: FromPath[str]) -> Response[bytes]:
     """Make or change a network."""
     api = admin(request)
     return await _kept(api, await put_network(api.registry, network_id, await request.body()))
@@ -50,13 +51,13 @@ async def list_cpos(request: Asking) -> Response[bytes]:
 
 
 @get("/cpos/{party:str}")
-async def get_cpo(request: Asking, party: str) -> Response[bytes]:
+async def get_cpo(request: Asking, party: FromPath[str]) -> Response[bytes]:
     """One CPO."""
     return await _one(admin(request), Ref("cpo", "", party), "CPO")
 
 
 @put("/cpos/{party:str}", opt={"body": CpoInput})
-async def write_cpo(request: Asking, party: str) -> Response[bytes]:
+async def write_cpo(request: Asking, party: FromPath[str]) -> Response[bytes]:
     """Make or change a CPO."""
     api = admin(request)
     return await _kept(api, await put_cpo(api.registry, party, await request.body()))
@@ -69,13 +70,13 @@ async def list_emsps(request: Asking) -> Response[bytes]:
 
 
 @get("/emsps/{party:str}")
-async def get_emsp(request: Asking, party: str) -> Response[bytes]:
+async def get_emsp(request: Asking, party: FromPath[str]) -> Response[bytes]:
     """One eMSP."""
     return await _one(admin(request), Ref("emsp", "", party), "eMSP")
 
 
 @put("/emsps/{party:str}", opt={"body": EmspInput})
-async def write_emsp(request: Asking, party: str) -> Response[bytes]:
+async def write_emsp(request: Asking, party: FromPath[str]) -> Response[bytes]:
     """Make or change an eMSP."""
     api = admin(request)
     return await _kept(api, await put_emsp(api.registry, party, await request.body()))
@@ -89,7 +90,7 @@ async def list_locations(request: Asking) -> Response[bytes]:
 
 
 @get("/locations/{location_id:str}")
-async def get_location(request: Asking, location_id: str) -> Response[bytes]:
+async def get_location(request: Asking, location_id: FromPath[str]) -> Response[bytes]:
     """One location, with what stands there."""
     api = admin(request)
     stored = await api.journal.find("location", location_id.lower())
@@ -100,7 +101,7 @@ async def get_location(request: Asking, location_id: str) -> Response[bytes]:
 
 
 @put("/locations/{location_id:str}", opt={"body": LocationInput})
-async def write_location(request: Asking, location_id: str) -> Response[bytes]:
+async def write_location(request: Asking, location_id: FromPath[str]) -> Response[bytes]:
     """Make or change a location with everything that stands there; an EVSE or station that is left out is REMOVED."""
     api = admin(request)
     kept = await put_location(api.registry, location_id, await request.body())
@@ -121,7 +122,7 @@ async def list_stations(request: Asking) -> Response[bytes]:
 
 
 @get("/stations/{station_id:str}")
-async def get_station(request: Asking, station_id: str) -> Response[bytes]:
+async def get_station(request: Asking, station_id: FromPath[str]) -> Response[bytes]:
     """One station."""
     api = admin(request)
     stored = await api.journal.find("station", station_id.lower())
@@ -143,13 +144,13 @@ async def list_tariffs(request: Asking) -> Response[bytes]:
 
 
 @get("/tariffs/{party:str}/{tariff_id:str}")
-async def get_tariff(request: Asking, party: str, tariff_id: str) -> Response[bytes]:
+async def get_tariff(request: Asking, party: FromPath[str], tariff_id: FromPath[str]) -> Response[bytes]:
     """One tariff."""
     return await _one(admin(request), Ref("tariff", party.upper(), tariff_id), "tariff")
 
 
 @put("/tariffs/{party:str}/{tariff_id:str}", opt={"body": TariffInput})
-async def write_tariff(request: Asking, party: str, tariff_id: str) -> Response[bytes]:
+async def write_tariff(request: Asking, party: FromPath[str], tariff_id: FromPath[str]) -> Response[bytes]:
     """Make or change a tariff of a CPO."""
     api = admin(request)
     return await _kept(api, await put_tariff(api.registry, party, tariff_id, await request.body()))
@@ -162,20 +163,20 @@ async def list_tokens(request: Asking) -> Response[bytes]:
 
 
 @get("/tokens/{party:str}/{uid:str}")
-async def get_token(request: Asking, party: str, uid: str) -> Response[bytes]:
+async def get_token(request: Asking, party: FromPath[str], uid: FromPath[str]) -> Response[bytes]:
     """One token of an eMSP."""
     return await _one(admin(request), Ref("token", party.upper(), uid), "token")
 
 
 @put("/tokens/{uid:str}", opt={"body": TokenInput})
-async def write_token(request: Asking, uid: str) -> Response[bytes]:
+async def write_token(request: Asking, uid: FromPath[str]) -> Response[bytes]:
     """Make or change a token of the eMSP that its `auth_id` names."""
     api = admin(request)
     return await _kept(api, await put_token(api.registry, None, uid, await request.body()))
 
 
 @put("/tokens/{party:str}/{uid:str}", opt={"body": TokenInput})
-async def write_token_of(request: Asking, party: str, uid: str) -> Response[bytes]:
+async def write_token_of(request: Asking, party: FromPath[str], uid: FromPath[str]) -> Response[bytes]:
     """Make or change a token of an eMSP."""
     api = admin(request)
     return await _kept(api, await put_token(api.registry, party, uid, await request.body()))

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, delete, get, patch, post
+from litestar.params import FromPath
 from msgspec import Meta, Struct
 
 from chargewire.api.admin_lists import ListAsked, answer, answer_list, stored_at, times
@@ -40,7 +41,7 @@ async def list_subscriptions(request: Asking) -> Response[bytes]:
 
 
 @get("/subscriptions/{subscription_id:str}")
-async def get_subscription(request: Asking, subscription_id: str) -> Response[bytes]:
+async def get_subscription(request: Asking, subscription_id: FromPath[str]) -> Response[bytes]:
     """One subscription, without tokens."""
     stored = await stored_at(admin(request), "subscription", [Ref("subscription", "", subscription_id)])
     (described,) = await _described([stored])
@@ -56,20 +57,20 @@ async def make_subscription(request: Asking) -> Response[bytes]:
 
 
 @patch("/subscriptions/{subscription_id:str}", opt={"body": SubscriptionChange})
-async def patch_subscription(request: Asking, subscription_id: str) -> Response[bytes]:
+async def patch_subscription(request: Asking, subscription_id: FromPath[str]) -> Response[bytes]:
     """Change what is given; an endpoint that is null is dropped, grants are replaced as a whole."""
     api = admin(request)
     return answer(describe_subscription(await change_subscription(api.registry, subscription_id, await request.body())))
 
 
 @delete("/subscriptions/{subscription_id:str}", status_code=204)
-async def end_subscription(request: Asking, subscription_id: str) -> None:
+async def end_subscription(request: Asking, subscription_id: FromPath[str]) -> None:
     """End a subscription: its tokens are void at once, nothing more is sent."""
     await admin(request).registry.drop(Ref("subscription", "", subscription_id), "subscription")
 
 
 @post("/subscriptions/{subscription_id:str}/rotate", opt={"body": Rotation})
-async def rotate_token(request: Asking, subscription_id: str) -> Response[bytes]:
+async def rotate_token(request: Asking, subscription_id: FromPath[str]) -> Response[bytes]:
     """Give a new token, shown this once; the old ones stay good for `overlap_s` seconds."""
     api = admin(request)
     subscription, token = await rotate(api.registry, subscription_id, await request.body())
@@ -77,7 +78,7 @@ async def rotate_token(request: Asking, subscription_id: str) -> Response[bytes]
 
 
 @post(["/subscriptions/{subscription_id:str}/replay", "/subscriptions/{subscription_id:str}/validate"])
-async def not_yet(request: Asking, subscription_id: str) -> Response[bytes]:
+async def not_yet(request: Asking, subscription_id: FromPath[str]) -> Response[bytes]:
     """Not built yet."""
     await stored_at(admin(request), "subscription", [Ref("subscription", "", subscription_id)])
     return problem(Problem(title="Not built yet", status=501, detail="this part of the admin API does not exist yet"))
@@ -91,7 +92,7 @@ async def list_deliveries(request: Asking) -> Response[bytes]:
 
 
 @post("/stations/{station_id:str}/commands", opt={"body": Command, "query": CommandAsked})
-async def order_command(request: Asking, station_id: str) -> Response[bytes]:
+async def order_command(request: Asking, station_id: FromPath[str]) -> Response[bytes]:
     """Tell a station to do something: `{"type": "Restart", "hard": true}`. Answers at once; ask for what came of it."""
     api = admin(request)
     timeout_s = whole("timeout_s", query_of(request, CommandAsked).timeout_s, PATIENCE_S, 1)
@@ -101,7 +102,7 @@ async def order_command(request: Asking, station_id: str) -> Response[bytes]:
 
 
 @get("/commands/{order_id:str}")
-async def get_command(request: Asking, order_id: str) -> Response[bytes]:
+async def get_command(request: Asking, order_id: FromPath[str]) -> Response[bytes]:
     """What came of a command: `state` PENDING, SENT, ANSWERED, FAILED or TIMEOUT, and the station's answer."""
     return answer(await admin(request).desk.order_state(order_id))
 

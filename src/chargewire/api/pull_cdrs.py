@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from litestar import get
+from litestar.params import FromPath
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
@@ -31,13 +32,13 @@ async def list_cdrs(request: Asking) -> PageSent:
 
 
 @get("/cdrs/{emsp:str}", opt={"query": CdrsQuery, "answer": list[Cdr], "versions": ("1.0", "2.0")})
-async def list_cdrs_of_emsp(request: Asking, emsp: str) -> PageSent:
+async def list_cdrs_of_emsp(request: Asking, emsp: FromPath[str]) -> PageSent:
     """CDRs made at the CPOs in scope by drivers of one eMSP, named by its party (`NL-EMS`)."""
     return await _list(request, emsp, "", DEFAULT_LIMIT_BY_EMSP)
 
 
 @get("/cdrs/{emsp:str}/{customer:str}", opt={"query": CdrsQuery, "answer": list[Cdr], "versions": ("1.0", "2.0")})
-async def list_cdrs_of_customer(request: Asking, emsp: str, customer: str) -> PageSent:
+async def list_cdrs_of_customer(request: Asking, emsp: FromPath[str], customer: FromPath[str]) -> PageSent:
     """The same, of one customer of that eMSP."""
     return await _list(request, emsp, customer, DEFAULT_LIMIT_BY_EMSP)
 

@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated
 
 from litestar import Response, get
+from litestar.params import FromPath
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
@@ -57,14 +58,14 @@ async def list_locations(request: Asking) -> PageSent:
 
 
 @get("/locations/{location_id:str}", opt={"answer": places.Location})
-async def get_location(request: Asking, location_id: str) -> Response[bytes]:
+async def get_location(request: Asking, location_id: FromPath[str]) -> Response[bytes]:
     """One location."""
     caller = enter(request, "locations")
     return _one(caller.api, rendered(await caller.api.views.location(caller.scope, location_id)))
 
 
 @get("/locations/{location_id:str}/{evse_uid:str}", opt={"answer": places.Evse})
-async def get_evse(request: Asking, location_id: str, evse_uid: str) -> Response[bytes]:
+async def get_evse(request: Asking, location_id: FromPath[str], evse_uid: FromPath[str]) -> Response[bytes]:
     """One EVSE of a location."""
     caller = enter(request, "locations")
     place = await caller.api.views.location(caller.scope, location_id)
@@ -75,7 +76,9 @@ async def get_evse(request: Asking, location_id: str, evse_uid: str) -> Response
 
 
 @get("/locations/{location_id:str}/{evse_uid:str}/{connector_id:str}", opt={"answer": places.Connector})
-async def get_connector(request: Asking, location_id: str, evse_uid: str, connector_id: str) -> Response[bytes]:
+async def get_connector(
+    request: Asking, location_id: FromPath[str], evse_uid: FromPath[str], connector_id: FromPath[str]
+) -> Response[bytes]:
     """One connector of an EVSE."""
     caller = enter(request, "locations")
     place = await caller.api.views.location(caller.scope, location_id)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import get
+from litestar.params import FromPath
 from msgspec import Meta, Struct
 
 from chargewire.api.asking import EPOCH, bounded, query_of, whole, window_of
@@ -66,7 +67,7 @@ async def list_notifications(request: Asking) -> PageSent:
 
 
 @get("/chargestationnotifications/{station_id:str}", opt={"query": StationNotificationsQuery, "answer": list[Notification]})
-async def list_notifications_of_station(request: Asking, station_id: str) -> PageSent:
+async def list_notifications_of_station(request: Asking, station_id: FromPath[str]) -> PageSent:
     """The same of one station."""
     caller = enter(request, "notifications")
     asked = query_of(request, StationNotificationsQuery)

@@ -9,6 +9,7 @@ import swagger_ui_bundle
 from litestar import Litestar, Response, get
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 from litestar.routes import HTTPRoute
 
 from chargewire import __version__
@@ -51,7 +52,7 @@ async def document(request: Asking) -> Response[bytes]:
 
 
 @get("/assets/{name:str}")
-async def asset(request: Asking, name: str) -> Response[bytes]:
+async def asset(request: Asking, name: FromPath[str]) -> Response[bytes]:
     """Script, style or picture of the page."""
     if name == "start.js":
         return Response(START.encode(), media_type=TYPES[".js"])

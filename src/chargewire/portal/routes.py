@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from chargewire.api.context import Asking, api_of
@@ -63,7 +64,7 @@ async def live(request: Asking) -> Stream:
 
 
 @get("/pages/{name:str}")
-async def page_file(name: str) -> Response[bytes]:
+async def page_file(name: FromPath[str]) -> Response[bytes]:
     """Style and script of the page."""
     if name not in TYPES:
         raise NotFoundException
