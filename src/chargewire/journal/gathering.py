@@ -7,7 +7,7 @@ from chargewire.charging.errors import MemoryUnavailable
 from chargewire.journal.memory import Committed, JournalError, LostRace, NameTaken
 from chargewire.journal.prepared import Prepared
 
-LARGEST = 1000  # units of one batch
+LARGEST = 400  # units of one batch: to decide and to tell them may not hold the event loop for long
 Outcome = Committed | LostRace | NameTaken
 Flush = Callable[[Sequence[Prepared]], Awaitable[Sequence[Outcome]]]
 

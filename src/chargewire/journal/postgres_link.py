@@ -16,11 +16,13 @@ COMMAND_S = 60.0
 BACK_OFF_S = (0.1, 5.0)  # first and longest wait before the next try to connect
 READERS = 8
 
-# Every statement of ours is a walk along an index; the statistics of a young table would suggest something else.
+# Every statement of ours is a walk along an index; the statistics of a young table would suggest something else, and a plan
+# that is kept from then would go on doing so.
 _SETTINGS = {
     "application_name": "chargewire",
     "synchronous_commit": "on",
     "jit": "off",
+    "plan_cache_mode": "force_custom_plan",
     "timezone": "UTC",
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
