@@ -28,7 +28,6 @@ from chargewire.retention import days_of, forget
 from chargewire.settings import Settings
 from chargewire.sharing.keys import Keys
 
-
 GC_THRESHOLDS = (100_000, 50, 100)  # what stations hold is long-lived: the default thresholds walk it a hundred times a second
 
 
@@ -63,15 +62,18 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         await directory.load()
         stack.push_async_callback(directory.close)
         registry = Registry(journal, directory, keys, check_url=partial(_check_url, settings.private_endpoints))
-        csms = Csms(
-            journal, directory, CsmsSettings(heartbeat_s=settings.heartbeat_s, park_unknown=settings.park_unknown_stations)
-        )
+        habits = CsmsSettings(heartbeat_s=settings.heartbeat_s, park_unknown=settings.park_unknown_stations)
+        csms = Csms(journal, directory, keys, habits)
         await csms.start()
         stack.push_async_callback(csms.stop)
         dispatcher = Dispatcher(journal, directory, keys, allow_private=settings.private_endpoints)
         await dispatcher.start()
         stack.push_async_callback(dispatcher.stop)
-        gateway = Gateway(csms, keys.matches, GatewaySettings(allow_open_stations=settings.open_stations))
+        gateway = Gateway(
+            csms,
+            keys.matches,
+            GatewaySettings(allow_open_stations=settings.open_stations, trusted_proxies=settings.trusted_proxy),
+        )
         api = build_api(journal, directory, registry, csms.orders, keys, _api_settings(settings, gateway, dispatcher))
         url = await stack.enter_async_context(_http(api, settings))
         forgetting = asyncio.create_task(forget(journal, days_of(settings)))

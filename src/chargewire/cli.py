@@ -16,7 +16,6 @@ _COMMANDS = {  # name → module in `commands`, and the object there
     "network": "admin:network",
     "cpo": "admin:cpo",
     "emsp": "admin:emsp",
-    "emsp": "admin:emsp",
     "location": "admin:location",
     "tariff": "admin:tariff",
     "token": "admin:token",

@@ -50,6 +50,8 @@ def sensible_readings(readings: Sequence[Reading], heard_at: datetime) -> tuple[
     `heard_at`.
     """
     judged = [(reading, *sensible(reading.at, heard_at)) for reading in readings]
+    if all(at is reading.at for reading, at, _ in judged):
+        return tuple(readings), None
     newest: dict[str | None, datetime] = {}
     for reading, _, flag in judged:
         if flag in (CLOCK_UNSET, CLOCK_AHEAD):

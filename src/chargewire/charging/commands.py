@@ -1,5 +1,6 @@
 """What a station can be told to do, and what came of it. Commands and answers travel through the journal."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -64,6 +65,16 @@ Command = (
     | Trigger
     | TransferData
 )
+
+
+_SECRET = re.compile(r"password|secret|authorizationkey|\bpin\b|apnpass|vpnpass", re.IGNORECASE)
+
+
+def shown(command: Command) -> Command:
+    """A command as it may be kept and shown: without the value of a key that is a secret."""
+    if isinstance(command, WriteConfiguration) and _SECRET.search(command.key):
+        return WriteConfiguration(key=command.key, value="***")
+    return command
 
 
 class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):

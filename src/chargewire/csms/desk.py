@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from time import monotonic
 
 import msgspec
 from msgspec import Struct
 
-from chargewire.charging.commands import Answer, Order
-from chargewire.charging.errors import MemoryUnavailable, Unknown
+from chargewire.charging.commands import Answer, Order, Trigger, WriteConfiguration
+from chargewire.charging.errors import MemoryUnavailable, StationOffline, Unknown
 from chargewire.charging.location import Evse, Station, Status
 from chargewire.csms.directory import Directory
 from chargewire.csms.draft import Draft
@@ -22,10 +23,14 @@ from chargewire.csms.sessions import Desk
 from chargewire.csms.waiting import price_waiting
 from chargewire.journal.memory import Journal, ListQuery, Ref
 from chargewire.log import event, trouble
+from chargewire.sharing.keys import Keys
 
 _station = msgspec.json.Decoder(Station)
 _evse = msgspec.json.Decoder(Evse)
 replace = msgspec.structs.replace
+
+
+ASK_AFTER_S = 30.0
 
 
 class CsmsSettings(Struct, frozen=True, kw_only=True):
@@ -48,11 +53,13 @@ class Csms:
         self,
         journal: Journal,
         directory: Directory,
+        keys: Keys,
         settings: CsmsSettings | None = None,
         clock: Clock = lambda: datetime.now(UTC),
     ) -> None:
         self._journal = journal
         self._directory = directory
+        self._keys = keys
         self._settings = settings or CsmsSettings()
         self._clock = clock
         self._desk = Desk(journal, directory)
@@ -60,7 +67,7 @@ class Csms:
         self._links: dict[str, Link] = {}
         self._heard: dict[str, float] = {}  # stations that count as online and have no open socket → last sign of life
         self._housework: asyncio.Task[None] | None = None
-        self.orders = Orders(journal, self.is_connected, clock)
+        self.orders = Orders(journal, self.is_connected, clock, self._command_accepted)
 
     async def start(self) -> None:
         """Take up what a former process left: its online stations have as long as any other to be heard."""
@@ -110,6 +117,7 @@ class Csms:
             return ParkedLink(self._journal, self._knocks, admission.station_id, self._clock)
         link = Link(self._journal, self._desk, admission.station_id, self._clock, self._settings.heartbeat_s)
         link.on_start = self.orders.started
+        link.connected_at = monotonic()
         old = self._links.get(admission.station_id)
         self._links[link.station_id] = link
         if old:
@@ -136,6 +144,23 @@ class Csms:
         if self._links.get(link.station_id) is link:
             del self._links[link.station_id]
             self._heard[link.station_id] = monotonic()
+
+    async def _command_accepted(self, order: Order) -> None:
+        """A password that the station took is its password from now on, the old one is dead (OCPP 1.6 security, A00)."""
+        command, link = order.command, self._links.get(order.station_id)
+        if link and isinstance(command, WriteConfiguration) and command.key.casefold() == "authorizationkey":
+            await link.change(_password(self._keys.hash(command.value)))
+            event("station.password_changed", station_id=order.station_id)
+
+    async def _ask_states(self) -> None:
+        """A station that has told nothing of a connector since it is here is asked, once (habits 20 and 30)."""
+        for link in list(self._links.values()):
+            if link.connected_at and monotonic() - link.connected_at > ASK_AFTER_S:
+                link.connected_at = None
+                for number in link.untold():
+                    command = Trigger(message="StatusNotification", connector_number=number)
+                    with suppress(StationOffline):
+                        await self.orders.order(link.station_id, command, asked_by="chargewire")
 
     def _owners(self) -> tuple[str, ...]:
         return tuple(cpo.party for cpo in self._directory.cpos())
@@ -164,6 +189,7 @@ class Csms:
                 if turn % 8 == 0:
                     await self._tell_silent()
                     await self.orders.expire()
+                    await self._ask_states()
                 if turn % 20 == 0:
                     await price_waiting(self._journal, self._directory, self._owners())
             except MemoryUnavailable as error:
@@ -204,6 +230,13 @@ class _Registered:
 def _online(protocol: str) -> Callable[[Holding, Draft, Desk], None]:
     def make(held: Holding, draft: Draft, _: Desk) -> None:
         held.become(draft, replace(held.station, online=True, protocol=protocol))
+
+    return make
+
+
+def _password(password_hash: str) -> Callable[[Holding, Draft, Desk], None]:
+    def make(held: Holding, draft: Draft, _: Desk) -> None:
+        held.become(draft, replace(held.station, password_hash=password_hash))
 
     return make
 

@@ -51,7 +51,7 @@ class Link:
         self._held: Holding | None = None
         self._turn = asyncio.Lock()
         self.heard_at = monotonic()
-        self.alive = True
+        self.connected_at: float | None = None  # until it was asked what it did not tell
         self.on_start: Callable[[str, int, str, str], None] | None = None  # station, connector, token, session
 
     async def hear(self, heard: Heard) -> bytes:
@@ -59,6 +59,11 @@ class Link:
         self.heard_at = monotonic()
         async with self._turn:
             return await self._deciding(lambda held: self._exchange(held, heard))
+
+    def untold(self) -> list[int]:
+        """The connectors whose state is not known."""
+        held = self._held
+        return [number for number in held.evse_of if number not in held.station.connectors] if held else []
 
     async def write_due(self) -> None:
         """Write what has been heard of running sessions and was not written yet, unless the station is just speaking."""
@@ -83,7 +88,6 @@ class Link:
 
     async def close(self, reason: str) -> None:
         """The socket is gone; what had been heard is written."""
-        self.alive = False
         async with self._turn:
             if self._held is not None and any(run.dirty for run in self._held.by_transaction.values()):
                 with suppress(MemoryUnavailable):

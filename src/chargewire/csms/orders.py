@@ -1,14 +1,14 @@
 """Commands to stations: asked for, carried out by whoever holds the socket, answered, all of it in the journal."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from time import monotonic
 from typing import Any
 
 import msgspec
 
-from chargewire.charging.commands import Answer, Command, Order, StartCharging
+from chargewire.charging.commands import Answer, Command, Order, StartCharging, shown
 from chargewire.charging.errors import StationOffline, Unknown
 from chargewire.charging.location import Station
 from chargewire.csms.ids import new_id
@@ -22,13 +22,22 @@ _order = msgspec.json.Decoder(Order)
 _station = msgspec.json.Decoder(Station)
 
 
+def kept(order: Order) -> Order:
+    """An order as the journal keeps it: without secrets."""
+    return replace(order, command=shown(order.command))
+
+
 class Orders:
     """Implements `port.CommandDesk`, and the order half of `port.StationDesk`."""
 
-    def __init__(self, journal: Journal, is_connected: Callable[[str], bool], clock: Clock) -> None:
+    def __init__(
+        self, journal: Journal, is_connected: Callable[[str], bool], clock: Clock, accepted: Callable[[Order], Awaitable[None]]
+    ) -> None:
+        """`accepted` is told of every command that a station has accepted, before the order says so."""
         self._journal = journal
         self._is_connected = is_connected
         self._clock = clock
+        self._accepted = accepted
         self._queue: asyncio.Queue[Order] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting: dict[tuple[str, str], tuple[float, Order]] = {}  # (station, token) → deadline, order
@@ -52,13 +61,13 @@ class Orders:
         await self._journal.append(
             Unit(
                 place=station.location_id,
-                writes=[Write(ref=ref, content=order, expect=0, what="asked", state=order.state)],
+                writes=[Write(ref=ref, content=kept(order), expect=0, what="asked", state=order.state)],
                 names=[Name("command", order.id, ref)],
             )
         )
         self._queue.put_nowait(order)
         event("command.asked", station_id=station.id, command=type(command).__name__, order_id=order.id)
-        return order
+        return kept(order)
 
     async def order_state(self, order_id: str) -> Order:
         """What became of an order. Raises Unknown."""
@@ -83,6 +92,8 @@ class Orders:
         if result is not None and result.status == "Accepted" and isinstance(order.command, StartCharging):
             key = (order.station_id, order.command.token_uid.casefold())
             self._starting[key] = (monotonic() + START_TIMEOUT_S, settled)
+        if result is not None and result.status in ("Accepted", "RebootRequired"):
+            await self._accepted(order)
         await self._become(settled, action=action, message_id=message_id, call=call, answer=answer)
 
     def started(self, station_id: str, _connector: int, token_uid: str, session_id: str) -> None:
@@ -124,7 +135,9 @@ class Orders:
                 answer=answer,
                 level="Warning" if order.error else "Info",
             )
-            write = Write(ref=stored.ref, content=order, expect=stored.version, what=order.state.lower(), state=order.state)
+            write = Write(
+                ref=stored.ref, content=kept(order), expect=stored.version, what=order.state.lower(), state=order.state
+            )
             try:
                 await self._journal.append(Unit(place=place, writes=[write], messages=[message] if action else []))
             except LostRace:

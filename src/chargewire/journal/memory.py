@@ -28,7 +28,7 @@ class Ref(NamedTuple):
     key: str
 
 
-class Write(Struct, frozen=True, kw_only=True):
+class Write(Struct, frozen=True, kw_only=True, gc=False):
     """A new version of one object, over the version that was read (0: it must not exist).
 
     Equal content is no change: it gets no version and no number, and is not reported as written.
@@ -62,7 +62,7 @@ class Name(Struct, frozen=True):
     held_by: Ref | None = None
 
 
-class NewReading(Struct, frozen=True, kw_only=True):
+class NewReading(Struct, frozen=True, kw_only=True, gc=False):
     """One MeterValues message. `samples` is JSON: [[at, [sample, …]], …] as `charging.reading.Reading` encodes."""
 
     owner: str
@@ -75,7 +75,7 @@ class NewReading(Struct, frozen=True, kw_only=True):
     message_id: str
 
 
-class NewMessage(Struct, frozen=True, kw_only=True):
+class NewMessage(Struct, frozen=True, kw_only=True, gc=False):
     """One exchange with a station: a call and its answer."""
 
     owner: str
@@ -90,7 +90,7 @@ class NewMessage(Struct, frozen=True, kw_only=True):
     level: str = "Info"
 
 
-class Unit(Struct, frozen=True, kw_only=True):
+class Unit(Struct, frozen=True, kw_only=True, gc=False):
     """What is written together or not at all. `place` decides the partition: a location id, or any other constant name."""
 
     place: str
