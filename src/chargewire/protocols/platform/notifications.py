@@ -31,11 +31,7 @@ class Notification(Struct, frozen=True, kw_only=True):
     deprecated_action: str = msgspec.field(name="MessageAction")
 
 
-class _VendorCode(Struct):
-    vendor_error_code: str | None = msgspec.field(name="vendorErrorCode", default=None)
-
-
-_vendor_code = msgspec.json.Decoder(_VendorCode, strict=False)
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def notification(given: StationNotification, message_type: str, created: Stamp, identity: str) -> Notification:
@@ -70,17 +66,11 @@ def logged_json(given: StationNotification, message_type: str, created: Stamp, p
 
 def _payload(payload: str, level: str, action: str) -> str:
     """The payload with the level, and for a status the vendor's code under the name that readers look for."""
-    if not payload.startswith("{"):
-        return payload
-    extra = f'"level":"{level}"'
-    if action == "StatusNotification":
-        extra = f'"VendorErrorCode":{_encode(_code(payload)).decode()},{extra}'
-    rest = payload.rstrip()[:-1].rstrip()
-    return f"{rest}{'' if rest == '{' else ','}{extra}}}"
-
-
-def _code(payload: str) -> str | None:
     try:
-        return _vendor_code.decode(payload).vendor_error_code
+        fields = _object.decode(payload)
     except msgspec.DecodeError:
-        return None
+        return payload
+    if action == "StatusNotification":
+        fields["VendorErrorCode"] = fields.get("vendorErrorCode", msgspec.Raw(b"null"))
+    fields["level"] = msgspec.Raw(_encode(level))
+    return _encode(fields).decode()
