@@ -2,9 +2,7 @@
 
 import asyncio
 import tempfile
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from shutil import rmtree
 from typing import TypeVar
@@ -31,7 +29,7 @@ from chargewire.journal.rendering import Renderers, rendering_of
 from chargewire.journal.shelves import Shelves
 from chargewire.journal.sqlite_backup import copy_to
 from chargewire.journal.sqlite_files import OUT_OF_REACH, FileLock, connect_reader, connect_writer, migrate, unavailable
-from chargewire.journal.sqlite_thread import WritingThread
+from chargewire.journal.sqlite_thread import Threads
 from chargewire.journal.sqlite_write import BatchWriter
 from chargewire.journal.statements import queries
 from chargewire.journal.waking import Heads
@@ -55,8 +53,6 @@ class SqliteJournal:
         self._frontier = Frontier(clock)
         self._heads = Heads(self.parts)
         self._gathering = Gathering(self._flush)
-        self._local = threading.local()
-        self._readers: list[apsw.Connection] = []
 
     async def open(self) -> None:
         """Make or migrate the file and start the writer. Raises JournalError, MemoryUnavailable."""
@@ -84,16 +80,15 @@ class SqliteJournal:
         _, changes, _, _, stamp = next(self._near.execute(_sql["head"]))
         self._frontier.end(0, stamp)
         self._heads.announce(0, changes)
-        self._thread = WritingThread()
-        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="journal-reader", initializer=self._start_reader)
+        self._threads = Threads("journal-writer", [self._writing])
+        self._readers = Threads("journal-reader", [connect_reader(self._path) for _ in range(READERS)])
 
     async def close(self) -> None:
         """Finish the open batch and let go of the file."""
         await self._gathering.close()
-        await asyncio.to_thread(self._thread.stop)
-        await asyncio.to_thread(self._pool.shutdown)
-        for connection in (*self._readers, self._near, self._writing):
-            connection.close()
+        for threads in (self._readers, self._threads):
+            await asyncio.to_thread(threads.stop)
+        self._near.close()
         self._lock.release()
         if self._given is None:
             rmtree(self._path.parent, ignore_errors=True)
@@ -112,7 +107,7 @@ class SqliteJournal:
         floor = self._frontier.begin(0)
         stamp = 0
         try:
-            decision = await self._thread.run(lambda: self._writer.write(batch, floor))
+            decision = await self._write(lambda _: self._writer.write(batch, floor))
             stamp = decision.head.stamp
         finally:
             self._frontier.end(0, stamp)
@@ -245,25 +240,17 @@ class SqliteJournal:
 
     # threads
 
-    def _start_reader(self) -> None:
-        self._local.connection = connect_reader(self._path)
-        self._readers.append(self._local.connection)
-
     def _at_once(self, read: Callable[[apsw.Connection], T]) -> T:
         try:
             return read(self._near)
         except OUT_OF_REACH as error:
             raise unavailable(error) from error
 
-    async def _read(self, read: Callable[[apsw.Connection], T]) -> T:
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._pool, lambda: read(self._local.connection))
-        except OUT_OF_REACH as error:
-            raise unavailable(error) from error
+    def _read(self, read: Callable[[apsw.Connection], T]) -> "asyncio.Future[T]":
+        return self._readers.run(read)
 
-    async def _write(self, write: Callable[[apsw.Connection], T]) -> T:
-        return await self._thread.run(lambda: write(self._writing))
+    def _write(self, write: Callable[[apsw.Connection], T]) -> "asyncio.Future[T]":
+        return self._threads.run(write)
 
 
 def _alive(stored: Stored | None) -> Stored | None:

@@ -1,32 +1,24 @@
 """Walks through SQLite's lists of objects. Several lists are merged by the database, each read in its own order."""
 # ruff: noqa: S608 -- statements are put together from parts written here and in queries.sql; every value is bound
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import apsw
-from msgspec import Struct
 
 from chargewire.journal import plans
 from chargewire.journal.memory import ListQuery, Page, Stored
 from chargewire.journal.rendering import Rendering, rendered_again
 from chargewire.journal.shelves import Shelf
+from chargewire.journal.sqlite_merge import Branch, first_ids
 from chargewire.journal.sqlite_points import stored
 from chargewire.journal.statements import queries
 
 SPREAD = 4  # but not if a walk by creation meets one among so many
 BEGINNING, END = -1, 2**63 - 1
-MERGED = 400  # lists in one statement (SQLite allows 500)
 
 Row = tuple[Any, ...]
 _sql = queries("sqlite")
-
-
-class Branch(Struct, frozen=True):
-    """FROM … WHERE … over one shelf."""
-
-    sql: str
-    values: tuple[Any, ...]
 
 
 def walk_stored(connection: apsw.Connection, query: ListQuery, shelves: Sequence[Shelf]) -> Page:
@@ -94,22 +86,9 @@ def _rows(
     if len(branches) == 1 and not query.offset:
         sql = f"SELECT {_sql[columns]} {branches[0].sql} ORDER BY o.created_at LIMIT ?"
         return connection.execute(sql, (*branches[0].values, query.limit + 1)).fetchall()
-    bound = query.offset + query.limit + 1
-    pieces = [branches[start : start + MERGED] for start in range(0, len(branches), MERGED)]
-    if len(pieces) == 1:
-        merged, values = _merged(branches, query.limit + 1, query.offset)
-    else:
-        parts = [_merged(piece, bound, 0) for piece in pieces]
-        merged = " UNION ALL ".join(f"SELECT * FROM ({sql})" for sql, _ in parts) + " ORDER BY 1 LIMIT ? OFFSET ?"
-        values = [*(value for _, given in parts for value in given), query.limit + 1, query.offset]
-    sql = _sql["unfolded"].replace(":columns", _sql[columns]).replace(":merged", merged)
-    return sorted(connection.execute(sql, values).fetchall(), key=lambda row: row[0])
-
-
-def _merged(branches: Iterable[Branch], limit: int, offset: int) -> tuple[str, list[Any]]:
-    selects = " UNION ALL ".join(f"SELECT o.created_at AS created_at, o.id AS id {branch.sql}" for branch in branches)
-    values = [value for branch in branches for value in branch.values]
-    return f"{selects} ORDER BY 1 LIMIT ? OFFSET ?", [*values, limit, offset]
+    ids = first_ids(connection, branches, "o.created_at", "o.id", query.limit + 1, query.offset)
+    sql = _sql["objects"].replace(":columns", _sql[columns])
+    return sorted(connection.execute(sql, (str(ids),)).fetchall(), key=lambda row: row[0])
 
 
 def _branch(query: ListQuery, shelf: Shelf, *, by_update: bool, after: bool) -> Branch:

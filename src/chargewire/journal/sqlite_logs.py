@@ -1,5 +1,4 @@
 """Walks through SQLite's readings and messages, in the order in which they were heard."""
-# ruff: noqa: S608 -- statements are put together from parts written here and in queries.sql; every value is bound
 
 from collections.abc import Callable
 from typing import Any
@@ -8,10 +7,10 @@ import apsw
 import msgspec
 
 from chargewire.journal.memory import LogQuery, MessageRow, Page, ReadingRow
+from chargewire.journal.sqlite_merge import Branch, first_ids
 from chargewire.journal.statements import queries
 
 END = 2**63 - 1
-MERGED = 400  # owners in one statement (SQLite allows 500)
 
 _sql = queries("sqlite")
 
@@ -31,40 +30,37 @@ def _walk(connection: apsw.Connection, query: LogQuery, table: str, row_of: Call
         return Page([], None, 0 if query.count else None)
     with connection:  # one snapshot
         total = _count(connection, query, table) if query.count else None
-        selects, values = _selects(query, table, "heard_at, seq", after=True)
-        merged = f"{selects} ORDER BY 1 LIMIT ? OFFSET ?"
-        sql = f"SELECT {_columns(table)} FROM ({merged}) AS m CROSS JOIN {table} AS o ON o.seq = m.seq"
-        rows: list[Any] = connection.execute(sql, [*values, query.limit + 1, query.offset]).fetchall()
+        branches = _branches(query, table, after=True)
+        ids = first_ids(connection, branches, "heard_at", "seq", query.limit + 1, query.offset)
+        sql = _sql["log_rows"].replace(":columns", _sql[f"{table}_columns"]).replace(":table", table)
+        rows: list[Any] = connection.execute(sql, (str(ids),)).fetchall()
     rows.sort(key=lambda row: row[1])
     found = [row_of(*row) for row in rows[: query.limit]]
     more = len(rows) > query.limit > 0
     return Page(found, [found[-1].heard_at, found[-1].part] if more else None, total)
 
 
-def _columns(table: str) -> str:
-    return ", ".join(f"o.{name}" for name in _sql[f"{table}_columns"].split(", "))
-
-
 def _count(connection: apsw.Connection, query: LogQuery, table: str) -> int:
-    selects, values = _selects(query, table, "1", after=False)
-    return int(next(connection.execute(f"SELECT count(*) FROM ({selects})", values))[0])
+    counts = (
+        next(connection.execute(f"SELECT count(*) {branch.sql}", branch.values))[0]
+        for branch in _branches(query, table, after=False)
+    )
+    return sum(counts)
 
 
-def _selects(query: LogQuery, table: str, columns: str, *, after: bool) -> tuple[str, list[Any]]:
-    """One SELECT by session or by station, else one per owner."""
+def _branches(query: LogQuery, table: str, *, after: bool) -> list[Branch]:
+    """One list by session or by station, else one per owner."""
     first = (query.heard_from or 0) - 1
     if after and query.after is not None:
         first = max(first, int(query.after[0]))
-    between = [first, END if query.heard_to is None else query.heard_to]
+    between = (first, END if query.heard_to is None else query.heard_to)
     by, names = _way_in(query, table)
     where = f"FROM {table} INDEXED BY {table}_{by} WHERE {by} = ?"
     if by == "session":
         where += " AND session <> ''"
-    where += " AND heard_at > ? AND heard_at < ?"
     more, given = _filters(query, table, by)
-    select = f"SELECT {columns} {where}{more}"
-    merged = " UNION ALL ".join([select] * len(names))
-    return merged, [value for name in names for value in (name, *between, *given)]
+    sql = f"{where} AND heard_at > ? AND heard_at < ?{more}"
+    return [Branch(sql, (name, *between, *given)) for name in names]
 
 
 def _way_in(query: LogQuery, table: str) -> tuple[str, tuple[str, ...]]:

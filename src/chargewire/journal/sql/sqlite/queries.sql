@@ -84,8 +84,11 @@ AND o.last_updated >= ? AND o.last_updated < ?
 -- name: of_counterparty
 AND o.counterparty = ?
 
--- name: unfolded
-SELECT :columns FROM (:merged) AS m CROSS JOIN object AS o ON o.id = m.id;
+-- name: objects
+SELECT :columns FROM json_each(?) AS m CROSS JOIN object AS o ON o.id = m.value;
+
+-- name: log_rows
+SELECT :columns FROM json_each(?) AS m CROSS JOIN :table AS o ON o.seq = m.value;
 
 -- name: page_again
 SELECT body, last_updated FROM object WHERE id = ?;
@@ -94,10 +97,10 @@ SELECT body, last_updated FROM object WHERE id = ?;
 SELECT part, seq, kind, owner, key, version, at, what FROM change WHERE seq > ? ORDER BY seq LIMIT ?;
 
 -- name: reading_columns
-part, seq, owner, heard_at, station, evse, connector, session, at, samples, message_id
+o.part, o.seq, o.owner, o.heard_at, o.station, o.evse, o.connector, o.session, o.at, o.samples, o.message_id
 
 -- name: message_columns
-part, seq, owner, heard_at, station, location, evse, direction, action, message_id, call, answer, level
+o.part, o.seq, o.owner, o.heard_at, o.station, o.location, o.evse, o.direction, o.action, o.message_id, o.call, o.answer, o.level
 
 -- name: claim_missing
 INSERT OR IGNORE INTO shard VALUES (?, '', 0, 0);
