@@ -77,7 +77,7 @@ async def rotate_token(request: Asking, subscription_id: FromPath[str]) -> Respo
     return answer({"token": token, **describe_subscription(subscription)}, 201)
 
 
-@post(["/subscriptions/{subscription_id:str}/replay", "/subscriptions/{subscription_id:str}/validate"])
+@post(["/subscriptions/{subscription_id:str}/replay", "/subscriptions/{subscription_id:str}/validate"], opt={"hidden": True})
 async def not_yet(request: Asking, subscription_id: FromPath[str]) -> Response[bytes]:
     """Not built yet."""
     await stored_at(admin(request), "subscription", [Ref("subscription", "", subscription_id)])

@@ -73,7 +73,7 @@ def openapi(app: Litestar, environment: str) -> dict[str, Any]:
         if isinstance(route, HTTPRoute) and route.path_format.startswith(("/api/", "/admin/"))
         for handler in route.route_handlers
         for method in sorted(handler.http_methods)
-        if method != "OPTIONS"
+        if method != "OPTIONS" and not handler.opt.get("hidden")
     ]
     shapes = [shape for _, _, handler in handlers for shape in _shapes(handler)]
     schemas, components = msgspec.json.schema_components([*shapes, Problem], ref_template=SCHEMAS)
@@ -108,7 +108,7 @@ def _operation(
         "tags": [_tag(path)],
         "summary": summary.rstrip("."),
         "description": more,
-        "operationId": f"{handler.fn.__name__}{'_2' if path.startswith('/api/2.0') else ''}",
+        "operationId": "_".join((*path.split("/")[1:3], handler.fn.__name__)).replace(".", "_"),
         "parameters": [*_in_path(path), *_in_query(handler, known, components)],
         "responses": _answers(path, method, handler, known),
     }

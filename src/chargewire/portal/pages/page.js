@@ -79,13 +79,16 @@ function stationCard(station) {
 }
 
 function deliveryLine(delivery) {
-  const failing = Boolean(delivery.last_error);
-  const lag = delivery.lag_s === undefined || delivery.lag_s === null ? "" : `${delivery.lag_s.toFixed(1)} s behind`;
+  const failing = delivery.failures_in_a_row > 2 || delivery.parked > 0;
+  const facts = [`${delivery.delivered ?? 0} sent`];
+  if (delivery.waiting) facts.push(`${delivery.waiting} waiting`);
+  if (delivery.parked) facts.push(`${delivery.parked} refused`);
+  if (delivery.lag_s) facts.push(`${delivery.lag_s.toFixed(1)} s behind`);
   const line = make(
-    "div", "delivery", make("span", "", delivery.module || "", " ", chip(failing ? "failing" : "live", failing ? "failing" : "live")),
-    make("span", "sub", [`${delivery.delivered ?? 0} sent`, lag].filter(Boolean).join(" · ")),
+    "div", "delivery", make("span", "", delivery.module, " ", chip(failing ? "failing" : delivery.state, failing ? "failing" : delivery.state)),
+    make("span", "sub", facts.join(" · ")),
   );
-  if (failing) line.title = delivery.last_error;
+  line.title = failing ? `${delivery.url}: ${delivery.last_error}` : delivery.url;
   return line;
 }
 
