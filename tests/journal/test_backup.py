@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import apsw
 import asyncpg
@@ -12,7 +13,7 @@ from chargewire.journal import open_journal
 from chargewire.journal.backup import backup, restore
 from chargewire.journal.memory import Journal, JournalError, ListQuery, Ref
 from journal.units import put
-from postgres_server import binaries
+from postgres_server import binaries, drop_database, make_database
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +26,18 @@ def _tools(monkeypatch: pytest.MonkeyPatch) -> None:
 async def keys(journal: Journal) -> list[str]:
     page = await journal.walk(ListQuery(kind="session", owners=("NL-AAA",), limit=100_000))
     return [row.ref.key for row in page.rows]
+
+
+async def make_newer(url: str) -> None:
+    """Pretend that a later program has been here."""
+    if url.startswith("sqlite"):
+        connection = apsw.Connection(urlsplit(url).path)
+        connection.pragma("user_version", 9999)
+        connection.close()
+    else:
+        server = await asyncpg.connect(url)
+        await server.execute("INSERT INTO schema_version VALUES (9999)")
+        await server.close()
 
 
 async def test_a_backup_that_is_made_while_others_write_is_consistent(durable_url: str, tmp_path: Path) -> None:
@@ -66,12 +79,30 @@ async def test_a_backup_can_be_made_beside_a_running_server_and_restored_elsewhe
     await backup(durable_url, str(tmp_path / "copy"))
     if durable_url.startswith("sqlite"):
         elsewhere = f"sqlite:///{tmp_path}/elsewhere/journal.db"
-        await restore(elsewhere, str(tmp_path / "copy"))
-        other = await open_journal(elsewhere)
-        assert await keys(other) == ["S1"]
-        await other.close()
-    assert await keys(journal) == ["S1"]
+    else:
+        elsewhere = await make_database(durable_url, f"test_{uuid4().hex}")
+    await restore(elsewhere, str(tmp_path / "copy"))
+    other = await open_journal(elsewhere)
+    assert await keys(other) == await keys(journal) == ["S1"]
+    await other.close()
     await journal.close()
+    if elsewhere.startswith("postgresql"):
+        await drop_database(durable_url, elsewhere.rpartition("/")[2])
+
+
+async def test_a_backup_of_a_newer_version_replaces_nothing(durable_url: str, tmp_path: Path) -> None:
+    journal = await open_journal(durable_url)
+    await journal.append(put(Ref("session", "NL-AAA", "S1"), 1))
+    copy = str(tmp_path / "copy")
+    await journal.backup(copy)
+    await journal.close()
+    if durable_url.startswith("sqlite"):
+        await make_newer(f"sqlite:///{copy}")
+    else:
+        await make_newer(durable_url)
+        await backup(durable_url, copy)
+    with pytest.raises(JournalError, match="newer"):
+        await restore(durable_url, copy, force=True)
 
 
 async def test_a_damaged_backup_replaces_nothing(durable_url: str, tmp_path: Path) -> None:
@@ -105,14 +136,7 @@ async def test_a_journal_in_use_is_not_replaced(tmp_path: Path) -> None:
 async def test_data_of_a_newer_version_is_refused(durable_url: str) -> None:
     journal = await open_journal(durable_url)
     await journal.close()
-    if durable_url.startswith("sqlite"):
-        connection = apsw.Connection(urlsplit(durable_url).path)
-        connection.pragma("user_version", 9999)
-        connection.close()
-    else:
-        server = await asyncpg.connect(durable_url)
-        await server.execute("INSERT INTO schema_version VALUES (9999)")
-        await server.close()
+    await make_newer(durable_url)
     with pytest.raises(JournalError, match="newer"):
         await open_journal(durable_url)
 

@@ -6,8 +6,7 @@ import msgspec
 import pytest
 
 from chargewire.charging.errors import MemoryUnavailable
-from chargewire.journal.gathering import Unstorable
-from chargewire.journal.memory import Journal, LostRace, Name, NameTaken, Ref, Touch, Unit
+from chargewire.journal.memory import Journal, LostRace, Name, NameTaken, Ref, Touch, Unit, Unstorable
 from journal.units import message, put, reading
 
 CAR = Ref("session", "NL-AAA", "S1")

@@ -4,16 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from chargewire.charging.errors import MemoryUnavailable
-from chargewire.journal.memory import Committed, JournalError, LostRace, NameTaken
+from chargewire.journal.memory import Committed, JournalError, LostRace, NameTaken, Unstorable
 from chargewire.journal.prepared import Prepared
 
 LARGEST = 400  # units of one batch: to decide and to tell them may not hold the event loop for long
 Outcome = Committed | LostRace | NameTaken
 Flush = Callable[[Sequence[Prepared]], Awaitable[Sequence[Outcome]]]
-
-
-class Unstorable(JournalError):
-    """The database cannot hold this unit (a number out of range, text that is none). Nothing of the unit was kept."""
 
 
 class Gathering:

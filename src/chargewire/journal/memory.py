@@ -6,6 +6,8 @@ Numbers. Within a partition (`part`) changes, readings and messages are each num
 of their commits. Stamps (`created_at`, `last_updated`, `heard_at`) are microseconds since 1970 UTC, taken under the head
 lock as max(clock, last stamp + 1), so that within a partition every stamp is used once and they rise with the numbers.
 
+A deleted object stays as such. What is made anew under its name counts on from its last version and is created anew.
+
 Kinds of object: network, cpo, emsp, location, station, evse, session, cdr, heldcdr, tariff, token, notification,
 subscription, command, parked (a station that nobody knows). The journal knows none of them but the `state` and
 `counterparty` that come with the write.
@@ -29,7 +31,7 @@ class Ref(NamedTuple):
 
 
 class Write(Struct, frozen=True, kw_only=True, gc=False):
-    """A new version of one object, over the version that was read (0: it must not exist).
+    """A new version of one object, over the version that was read (0: it must not exist, or be deleted).
 
     Equal content is no change: it gets no version and no number, and is not reported as written.
     """
@@ -50,7 +52,8 @@ class Touch(Struct, frozen=True):
 
 
 class Name(Struct, frozen=True):
-    """A further name of an object. Once given it stays with it; a unit that gives a taken name to another is refused.
+    """A further name of an object, compared without case. Once given it stays with it; a unit that gives a taken name to
+    another is refused.
 
     Only an object that is written anew under another owner takes its name along: `held_by` is the Ref it has left, and a
     name that belongs to that one is not taken.
@@ -166,7 +169,7 @@ class ListQuery(Struct, frozen=True, kw_only=True):
 
 
 class LogQuery(Struct, frozen=True, kw_only=True):
-    """Readings or messages of some owners (or one station, or one session) in the order they were numbered."""
+    """Readings or messages of some owners (or of one station, or of one session, of theirs) in the order they were heard."""
 
     owners: tuple[str, ...]
     heard_from: int | None = None  # µs, inclusive
@@ -236,6 +239,10 @@ class JournalError(Exception):
     """Base of what the journal raises. A full disk or a lost database is `charging.errors.MemoryUnavailable`."""
 
 
+class Unstorable(JournalError):
+    """The database cannot hold this unit (a number out of range, text that is none). Nothing of the unit was kept."""
+
+
 class LostRace(JournalError):
     """Somebody wrote one of the unit's objects meanwhile: read again, decide again. Nothing of the unit was kept."""
 
@@ -273,7 +280,8 @@ class Journal(Protocol):
 
     # writing
     async def append(self, unit: Unit) -> Committed:
-        """Keep a unit; returns when it is durable. Raises LostRace, NameTaken. Units given meanwhile share the next commit.
+        """Keep a unit; returns when it is durable. Raises LostRace, NameTaken, Unstorable, and ValueError if the unit writes
+        an object twice. Units given meanwhile share the next commit.
 
         Units of one partition are numbered in the order in which `append` was called.
         """

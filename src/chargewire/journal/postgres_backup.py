@@ -39,29 +39,21 @@ async def restore_from(copy: Path, url: str, *, force: bool) -> None:
 
     Raises JournalError if the dump is damaged or newer than this program, or the database holds data and `force` is not given.
     """
-    listing = await _run("pg_restore", ["--list", str(copy)], None)
-    if b" schema_version " not in listing:
-        raise JournalError(f"{copy} is no backup of a journal")
+    pending("postgres", await _version(copy))
     if await _holds_data(url) and not force:
         raise JournalError("the database holds data already")
-    await _run(
-        "pg_restore",
-        [
-            "--clean",
-            "--if-exists",
-            "--no-owner",
-            "--exit-on-error",
-            "--single-transaction",
-            f"--dbname={_without_password(url)}",
-            str(copy),
-        ],
-        url,
-    )
-    connection = await connect(url)
-    try:
-        pending("postgres", await connection.fetchval(_sql["version"]))
-    finally:
-        await connection.close()
+    how = ["--clean", "--if-exists", "--no-owner", "--exit-on-error", "--single-transaction"]
+    await _run("pg_restore", [*how, f"--dbname={_without_password(url)}", str(copy)], url)
+
+
+async def _version(copy: Path) -> int:
+    """The version of the data in a dump, which is read to its end. Raises JournalError if it is damaged or none of ours."""
+    await _run("pg_restore", [f"--file={os.devnull}", str(copy)], None)
+    sql = await _run("pg_restore", ["--data-only", "--table=schema_version", "--file=-", str(copy)], None)
+    versions = [int(line) for line in sql.splitlines() if line.isdigit()]
+    if not versions:
+        raise JournalError(f"{copy} is no backup of a journal")
+    return max(versions)
 
 
 async def _holds_data(url: str) -> bool:

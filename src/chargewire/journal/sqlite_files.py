@@ -23,6 +23,10 @@ OUT_OF_REACH = (
     apsw.PermissionsError,
     apsw.ConnectionClosedError,
     apsw.NoMemError,
+    apsw.LockedError,
+    apsw.ProtocolError,
+    apsw.CorruptError,
+    apsw.NotADBError,
 )
 
 
