@@ -107,8 +107,7 @@ async def keep_session(journal: Journal, owner: str, of: Session) -> None:
     writes = [Write(ref=Ref("session", owner, of.id), content=of, expect=0, state=of.status.value, counterparty=emsp)]
     if of.status == SessionStatus.COMPLETED:
         record = cdr(of)
-        customer = record.token.customer_id or ""
-        writes.append(Write(ref=Ref("cdr", owner, record.id), content=record, expect=0, state=customer, counterparty=emsp))
+        writes.append(Write(ref=Ref("cdr", owner, record.id), content=record, expect=0, counterparty=emsp))
     await journal.append(Unit(place=of.started.location.id, writes=writes))
 
 

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from chargewire.charging.errors import Unknown
 from chargewire.charging.location import Connector, Evse, Location, Station
+from chargewire.charging.token import TokenRef
 from chargewire.csms.directory import Directory
 from chargewire.journal.memory import Journal, ListQuery, LogQuery, Page, ReadingRow, Ref, Stored
 from chargewire.sharing.scope import Scope
@@ -26,6 +27,15 @@ CHUNK = 500  # rows of a log that are read at a time
 _location = msgspec.json.Decoder(Location)
 _evse = msgspec.json.Decoder(Evse)
 _station = msgspec.json.Decoder(Station)
+
+
+class _Driven(Struct):
+    """Of a CDR only whose driver it was."""
+
+    token: TokenRef
+
+
+_of_whom = msgspec.json.Decoder(_Driven)
 
 
 class Window(Struct, frozen=True, kw_only=True):
@@ -98,12 +108,33 @@ class Views:
     async def count_sessions(self, scope: Scope, window: Window, states: tuple[str, ...]) -> int:
         return await self._count(self._strands(scope, "session", "sessions", states), window)
 
-    async def cdr_pages(self, scope: Scope, window: Window, emsp: str = "", customer: str = "") -> Part:
+    async def cdr_pages(self, scope: Scope, window: Window, emsp: str = "") -> Part:
         """CDRs as rendered JSON, oldest first. With `emsp`: those of the CPOs in scope whose driver belongs to it."""
-        return await self._walk(self._cdr_strands(scope, emsp, customer), window, pages=True)
+        return await self._walk(self._cdr_strands(scope, emsp), window, pages=True)
 
-    async def count_cdrs(self, scope: Scope, window: Window, emsp: str = "", customer: str = "") -> int:
-        return await self._count(self._cdr_strands(scope, emsp, customer), window)
+    async def count_cdrs(self, scope: Scope, window: Window, emsp: str = "") -> int:
+        return await self._count(self._cdr_strands(scope, emsp), window)
+
+    async def cdrs_of_customer(self, scope: Scope, window: Window, emsp: str, customer: str) -> Part:
+        """CDRs as stored (`Stored`) whose driver belongs to a customer of an eMSP; found by reading all of that eMSP's."""
+        (strand,) = self._cdr_strands(scope, emsp)
+        query = replace(_within(strand, window), limit=CHUNK)
+        after, passed = window.after or (None, 0)
+        skip, rows = 0 if window.after else window.offset, []
+        while True:
+            page = await self._journal.walk(replace(query, after=tuple(after) if after else None, offset=passed))
+            for number, stored in enumerate(page.rows):
+                if _of_whom.decode(stored.body).token.customer_id != customer:
+                    continue
+                if skip:
+                    skip -= 1
+                elif len(rows) == window.limit:
+                    return Part(rows, [after, passed + number])
+                else:
+                    rows.append(stored)
+            if page.next is None:
+                return Part(rows, None)
+            after, passed = page.next, 0
 
     async def locations(self, scope: Scope, window: Window) -> Part:
         """Locations (`SeenPlace`) that have an EVSE, oldest first."""
@@ -152,11 +183,10 @@ class Views:
     def _place_query(self, scope: Scope) -> ListQuery:
         return ListQuery(kind="location", owners=tuple(sorted(scope.owners("locations", "pull"))), states=("listed",))
 
-    def _cdr_strands(self, scope: Scope, emsp: str, customer: str) -> list[ListQuery]:
+    def _cdr_strands(self, scope: Scope, emsp: str) -> list[ListQuery]:
         if not emsp:
             return self._strands(scope, "cdr", "cdrs", ())
-        owners = tuple(sorted(scope.owners("cdrs", "pull")))
-        return [ListQuery(kind="cdr", owners=owners, counterparty=emsp, states=(customer,) if customer else ())]
+        return [ListQuery(kind="cdr", owners=tuple(sorted(scope.owners("cdrs", "pull"))), counterparty=emsp)]
 
     def _strands(self, scope: Scope, kind: str, module: str, states: tuple[str, ...]) -> list[ListQuery]:
         """A list as queries that have nothing in common: what the CPOs in scope own, then what else concerns each eMSP."""
