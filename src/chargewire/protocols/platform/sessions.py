@@ -9,7 +9,7 @@ from msgspec import Struct
 from chargewire.charging.location import Connector, Status
 from chargewire.charging.location import Evse as DomainEvse
 from chargewire.charging.location import Location as DomainLocation
-from chargewire.charging.session import Period, SessionStatus
+from chargewire.charging.session import Period
 from chargewire.charging.session import Session as DomainSession
 from chargewire.protocols.platform.moments import Stamp, hours, kwh, moment, number, stamped
 from chargewire.protocols.platform.places import Location, StampedEvse, location
@@ -84,9 +84,7 @@ def place_used(place: DomainLocation, evse: DomainEvse, connector: Connector, st
 def session(given: DomainSession, last_updated: Stamp, *, periods: bool = True) -> Session:
     """A session; without `periods` it has its totals only."""
     started, stopped = given.started, given.stopped
-    running = given.status in (SessionStatus.ACTIVE, SessionStatus.PENDING)
     began = moment(started.at)
-    status = Status.CHARGING if running else Status.AVAILABLE
     return Session(
         id=given.id,
         start_datetime=began,
@@ -94,7 +92,7 @@ def session(given: DomainSession, last_updated: Stamp, *, periods: bool = True) 
         kwh=kwh(given.energy_wh),
         auth_id=started.token.auth_id,
         auth_method=started.auth_method,
-        location=place_used(started.location, started.evse, started.connector, status, began),
+        location=place_used(started.location, started.evse, started.connector, Status.CHARGING, began),
         meter_id=started.meter_id,
         currency=started.currency,
         charging_periods=(charging_periods(given.periods) or None) if periods else None,
