@@ -50,10 +50,10 @@ def chargewire(data: Path, database: str = "", *options: str) -> Iterator[Server
         "--ocpp-port",
         "0",
     ]
-    command += ["--data", str(data), "--admin-token", ADMIN_TOKEN, "--allow-open-stations", *options]
+    command += ["--data", str(data), "--admin-token", ADMIN_TOKEN, "--allow-open-stations", "--log-level", "warning", *options]
     if database:
         command += ["--database", database]
-    with _running(command, core=0) as (process, listening):
+    with (data / "serve.log").open("ab") as log, _running(command, core=0, log=log) as (process, listening):
         urls = listening(2)
         yield Server(pid=process.pid, ocpp=urls["ws"], http=urls["http"])
 
@@ -128,10 +128,12 @@ class _Listening:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], core: int | None = None) -> Iterator[tuple[subprocess.Popen[str], _Listening]]:
+def _running(
+    command: list[str], core: int | None = None, log: IO[bytes] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], _Listening]]:
     open_files(20_000)
     taskset = ["taskset", "-c", str(core)] if core is not None and shutil.which("taskset") and (os.cpu_count() or 1) > 1 else []
-    process = subprocess.Popen([*taskset, *command], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*taskset, *command], stdout=subprocess.PIPE, stderr=log, text=True)
     assert process.stdout is not None
     try:
         yield process, _Listening(process.stdout)
