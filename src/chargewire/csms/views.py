@@ -120,7 +120,8 @@ class Views:
         (strand,) = self._cdr_strands(scope, emsp)
         query = replace(_within(strand, window), limit=CHUNK)
         after, passed = window.after or (None, 0)
-        skip, rows = 0 if window.after else window.offset, []
+        skip = 0 if window.after else window.offset
+        rows: list[Any] = []
         while True:
             page = await self._journal.walk(replace(query, after=tuple(after) if after else None, offset=passed))
             for number, stored in enumerate(page.rows):
