@@ -1,4 +1,4 @@
-"""A full disk: no station is answered, others get 503, what can be read is read, and all goes on by itself once there is room."""
+"""A full disk: no station is answered, others get 503, reading goes on, and all goes on by itself once there is room."""
 
 import asyncio
 import os
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from journeys.stubborn_station import StubbornStation
 from journeys.world import ADMIN, ask, furnish, pull_all, served, subscribe
 

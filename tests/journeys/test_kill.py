@@ -66,8 +66,8 @@ async def _check_kept(server: Server, token: str, stations: list[StubbornStation
 
 async def _check_pushed(server: Server, token: str, receiver: Receiver) -> None:
     async def settled() -> bool:
-        lag = [lane for lane in (await admin(server, "GET", "/push"))["endpoints"] if lane["lag_changes"]]
-        return not lag
+        endpoints = (await admin(server, "GET", "/deliveries"))["data"]
+        return len(endpoints) == 4 and not any(each["lag_changes"] or each["waiting"] for each in endpoints)
 
     await until(settled, 60, "push lag of zero")
     sessions = await pull_all(server, token, f"1.0/sessions?{WIDE}&limit=100")
