@@ -24,7 +24,7 @@ from typing import Any
 import msgspec
 import uvloop
 
-from bench.measure import cpu_seconds, pin, publish, share, table, thousands
+from bench.measure import pin, publish, share, table, thousands
 from chargewire.charging.location import Connector, Evse, GeoLocation, Location, Status
 from chargewire.charging.session import Session, SessionStatus, Started
 from chargewire.charging.token import TokenRef
@@ -38,7 +38,7 @@ from chargewire.push.dispatcher import Dispatcher
 from chargewire.push.http import Client, Origin, Result
 from chargewire.sharing.keys import Keys
 
-PLACES = 500
+PLACES = 1000
 EVSES = 4
 RATES = (200, 1000)
 DELIVERIES = 20_000
@@ -165,11 +165,11 @@ async def _bare(port: int) -> Bare:
         elif ended == EXCHANGES:
             over.set_result(None)
 
-    began, cpu = time.perf_counter(), cpu_seconds(os.getpid())
+    began, cpu = time.perf_counter(), time.process_time()
     for _ in range(PARALLEL):
         client.send(origin, data, done)
     await over
-    figures = Bare(EXCHANGES / (time.perf_counter() - began), EXCHANGES / (cpu_seconds(os.getpid()) - cpu))
+    figures = Bare(EXCHANGES / (time.perf_counter() - began), EXCHANGES / (time.process_time() - cpu))
     await client.close()
     return figures
 
@@ -214,10 +214,10 @@ async def _drain(port: int, module: str) -> Drain:
         await dispatcher.stop()  # its position is kept; from here on it is behind
         await depot.fill(module)
         dispatcher = await depot.dispatch()
-        began, cpu = time.perf_counter(), cpu_seconds(os.getpid())
+        began, cpu = time.perf_counter(), time.process_time()
         wanted = DELIVERIES if module == "sessions" else PLACES * EVSES
         await depot.told(dispatcher, wanted)
-        figures = Drain(wanted, wanted / (time.perf_counter() - began), wanted / max(cpu_seconds(os.getpid()) - cpu, 0.01))
+        figures = Drain(wanted, wanted / (time.perf_counter() - began), wanted / max(time.process_time() - cpu, 0.01))
         await dispatcher.stop()
         return figures
 
