@@ -1,4 +1,4 @@
-"""A full disk: no station is answered, others get 503, reading goes on, and all goes on by itself once there is room."""
+"""A full disk: no station is answered, others get 503, reading goes on, and all recovers by itself once there is room."""
 
 import asyncio
 import os
