@@ -122,6 +122,7 @@ def _application(api: Api) -> Litestar:
         ],
         exception_handlers={Exception: _fault},
         openapi_config=None,
+        logging_config=None,  # whoever runs us decides how it is logged
         request_max_body_size=MOST_BODY,
         state=State({"api": api}),
     )
