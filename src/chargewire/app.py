@@ -20,6 +20,7 @@ from chargewire.csms.directory import Directory
 from chargewire.csms.registry import Registry
 from chargewire.figures import figures
 from chargewire.gateway.serve import Gateway, GatewaySettings, server_tls
+from chargewire.holds import Holds
 from chargewire.journal import open_journal
 from chargewire.log import event
 from chargewire.push.dispatcher import Dispatcher
@@ -74,10 +75,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             keys.matches,
             GatewaySettings(allow_open_stations=settings.open_stations, trusted_proxies=settings.trusted_proxy),
         )
-        api = build_api(journal, directory, registry, csms.orders, keys, _api_settings(settings, gateway, dispatcher))
+        api = build_api(journal, directory, registry, csms.orders, keys, _api_settings(settings, gateway, dispatcher, holds))
         url = await stack.enter_async_context(_http(api, settings))
-        forgetting = asyncio.create_task(forget(journal, days_of(settings)))
-        stack.callback(forgetting.cancel)
+        for work in (forget(journal, days_of(settings)), holds.watch()):
+            stack.callback(asyncio.create_task(work).cancel)
         ocpp_url = await _ocpp(gateway, settings)
         stack.push_async_callback(gateway.stop)
         event("environment.up", environment=settings.environment, url=url, ocpp_url=ocpp_url)
@@ -88,7 +89,7 @@ def _check_url(allow_private: bool, url: str, field: str) -> None:
     check_url(url, allow_private, field)
 
 
-def _api_settings(settings: Settings, gateway: Gateway, dispatcher: Dispatcher) -> ApiSettings:
+def _api_settings(settings: Settings, gateway: Gateway, dispatcher: Dispatcher, holds: Holds) -> ApiSettings:
     return ApiSettings(
         admin_token=settings.admin_token,
         environment=settings.environment,
@@ -99,6 +100,7 @@ def _api_settings(settings: Settings, gateway: Gateway, dispatcher: Dispatcher) 
         metrics=(
             figures("chargewire_gateway", lambda: gateway.metrics, frozenset({"connections"})),
             figures("chargewire_push", lambda: dispatcher.metrics),
+            holds.lines,
         ),
     )
 
