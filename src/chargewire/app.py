@@ -75,6 +75,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             keys.matches,
             GatewaySettings(allow_open_stations=settings.open_stations, trusted_proxies=settings.trusted_proxy),
         )
+        holds = Holds()
         api = build_api(journal, directory, registry, csms.orders, keys, _api_settings(settings, gateway, dispatcher, holds))
         url = await stack.enter_async_context(_http(api, settings))
         for work in (forget(journal, days_of(settings)), holds.watch()):
