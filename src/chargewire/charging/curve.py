@@ -44,7 +44,24 @@ class Mark(Struct, frozen=True):
     points: int
     settled: int
     state: State
-    lengths: tuple[int, int, int]
+    lengths: tuple[int, int, int, int]
+
+
+class Series(Struct, frozen=True):
+    """What was measured at some seconds, in order."""
+
+    times: list[int]
+    values: list[int]
+
+    def put(self, t: int, value: int | None) -> None:
+        """None: not measured."""
+        if value is not None:
+            self.times.append(t)
+            self.values.append(value)
+
+    def back_to(self, length: int) -> None:
+        """Forget what came after the first so many."""
+        del self.times[length:], self.values[length:]
 
 
 class Curve:
@@ -60,7 +77,8 @@ class Curve:
         self.energies = [0]  # … and how much had flowed by then
         self.powers: list[int | None] = [None]  # mW, measured at that time
         self.changes = [(self.start_t, False)]  # (since when, parking)
-        self.gauges: list[tuple[int, int | None, int | None]] = []  # (t, mA, mW)
+        self.currents = Series([], [])  # mA
+        self.power = Series([], [])  # mW, as measured: readings of other series have it too
 
     def advance(self, reading: Measured) -> None:
         """Take in the next reading."""
@@ -80,19 +98,22 @@ class Curve:
             state.soc = reading.soc
         if reading.register_mwh is not None and reading.rank == self.rank:
             self._energy(t, reading, reading.register_mwh)
-        if reading.power_mw is not None or reading.current_ma is not None:
-            self.gauges.append((t, reading.current_ma, reading.power_mw))
+        self.currents.put(t, reading.current_ma)
+        self.power.put(t, reading.power_mw)
 
     def mark(self, points: int) -> Mark:
         """Remember this place, at which so many readings are in."""
-        return Mark(points, self.settled, self.state.twin(), (len(self.times), len(self.changes), len(self.gauges)))
+        lengths = (len(self.times), len(self.changes), len(self.currents.times), len(self.power.times))
+        return Mark(points, self.settled, self.state.twin(), lengths)
 
     def restore(self, mark: Mark) -> None:
         """Go back to a mark; the mark stays good."""
         self.state = mark.state.twin()
-        edges, changes, gauges = mark.lengths
+        edges, changes, currents, power = mark.lengths
         del self.times[edges:], self.energies[edges:], self.powers[edges:]
-        del self.changes[changes:], self.gauges[gauges:]
+        del self.changes[changes:]
+        self.currents.back_to(currents)
+        self.power.back_to(power)
 
     @property
     def head_known(self) -> bool:

@@ -11,18 +11,19 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from chargewire.charging.curve import QUARTER_S
+from chargewire.charging.curve import QUARTER_S, Series
 from chargewire.charging.energy import WH
 from chargewire.charging.session import Period
 
 
 class Course(Struct, frozen=True):
-    """A curve's lists: energy in mWh at some seconds, parking since some seconds, and (t, mA, mW) as measured."""
+    """A curve's lists: energy in mWh at some seconds, parking since some seconds, current in mA and power in mW."""
 
     times: Sequence[int]
     energies: Sequence[int]
     changes: Sequence[tuple[int, bool]]
-    gauges: Sequence[tuple[int, int | None, int | None]]
+    currents: Series
+    power: Series
 
 
 class Cursor(Struct, frozen=True):
@@ -32,7 +33,8 @@ class Cursor(Struct, frozen=True):
     spent_wh: int = 0
     edge: int = 0
     change: int = 0
-    gauge: int = 0
+    current: int = 0
+    power: int = 0
 
 
 def next_period(course: Course, cursor: Cursor, end: int, started_at: datetime) -> tuple[Period, Cursor]:
@@ -49,16 +51,10 @@ def next_period(course: Course, cursor: Cursor, end: int, started_at: datetime) 
         until = min(until, course.changes[change + 1][0])
     edge = bisect_right(course.times, until, cursor.edge) - 1
     spent_wh = (_energy_at(course, edge, until) + WH // 2) // WH
-    currents: list[int] = []
-    powers: list[int] = []
-    gauge = cursor.gauge
-    while gauge < len(course.gauges) and course.gauges[gauge][0] <= until:
-        _, current, power = course.gauges[gauge]
-        if current is not None:
-            currents.append(current)
-        if power is not None:
-            powers.append(power)
-        gauge += 1
+    current = bisect_right(course.currents.times, until, cursor.current)
+    power = bisect_right(course.power.times, until, cursor.power)
+    currents = course.currents.values[cursor.current : current]
+    powers = course.power.values[cursor.power : power]
     seconds, energy_wh = until - cursor.t, spent_wh - cursor.spent_wh
     parking = course.changes[change][1]
     period = Period(
@@ -70,7 +66,7 @@ def next_period(course: Course, cursor: Cursor, end: int, started_at: datetime) 
         _amperes(max(currents)) if currents else None,
         _power_w(powers, energy_wh, seconds),
     )
-    return period, Cursor(until, spent_wh, edge, change, gauge)
+    return period, Cursor(until, spent_wh, edge, change, current, power)
 
 
 def _energy_at(course: Course, edge: int, t: int) -> int:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from chargewire.charging.curve import NO_RANK, QUARTER_S, Curve, Mark
+from chargewire.charging.curve import NO_RANK, QUARTER_S, Curve, Mark, Series
 from chargewire.charging.energy import WH, Total, connector_power_w, final_total, running_total
 from chargewire.charging.flags import READING_AFTER_STOP, STOP_BEFORE_START
 from chargewire.charging.measured import Measured, measured
@@ -135,7 +135,7 @@ class Tally:
     def _running(self) -> Session:
         curve = self._curve
         total = running_total(curve.state.count, curve.state.head, self._start_mwh)
-        course = Course(curve.times, curve.energies, curve.changes, curve.gauges)
+        course = Course(curve.times, curve.energies, curve.changes, curve.currents, curve.power)
         self._settle(course)
         nothing = curve.state.t == curve.start_t and not total.energy
         periods = [] if nothing else self._rest(course, curve.state.t, self._cursors[-1])
@@ -176,7 +176,7 @@ class Tally:
         if total.bend or stop_t < state.t:
             periods = self._rest(self._bent(total, stop_t), stop_t, Cursor(curve.start_t))
         else:
-            course = Course(curve.times, curve.energies, curve.changes, curve.gauges)
+            course = Course(curve.times, curve.energies, curve.changes, curve.currents, curve.power)
             self._settle(course)
             periods = self._periods + self._rest(self._with_tail(total, stop_t), stop_t, self._cursors[-1])
         session = self._session(total, tuple(periods), stopped)
@@ -190,7 +190,7 @@ class Tally:
             begin, energy = curve.times[-1], total.energy - curve.energies[-1]
             last = curve.state.twin().flow.step(begin, stop_t, energy, None)
             changes = [*changes, last] if last else changes
-        return Course([*curve.times, stop_t], [*curve.energies, total.energy], changes, curve.gauges)
+        return Course([*curve.times, stop_t], [*curve.energies, total.energy], changes, curve.currents, curve.power)
 
     def _bent(self, total: Total, stop_t: int) -> Course:
         """The course where readings lie behind the stop or lead to another energy than the session's."""
@@ -210,8 +210,8 @@ class Tally:
             change = flow.step(times[i - 1], times[i], energies[i] - energies[i - 1], powers[i])
             if change:
                 changes.append(change)
-        gauges = [(min(t, stop_t), current, power) for t, current, power in curve.gauges]
-        return Course(times, energies, changes, gauges)
+        currents, power = (Series([min(t, stop_t) for t in each.times], each.values) for each in (curve.currents, curve.power))
+        return Course(times, energies, changes, currents, power)
 
     def _session(self, total: Total, periods: tuple[Period, ...], stopped: Stopped | None) -> Session:
         state, started = self._curve.state, self.started
