@@ -11,7 +11,7 @@ from chargewire.charging.pricing import price
 from chargewire.charging.reading import Reading
 from chargewire.charging.session import Session, Started, Stopped
 from chargewire.charging.tally import Tally
-from chargewire.journal.memory import Journal, LogQuery, ReadingRow, Ref, Write
+from chargewire.journal.memory import Journal, LogQuery, ReadingRow, Ref, Stored, Write
 
 WRITE_EVERY_S = 1.0  # a running session is written at most this often, unless its status changes
 PRICE_EVERY_S = 30.0  # the running total of its cost is worked out at most this often
@@ -101,14 +101,15 @@ async def load_running(journal: Journal, ref: Ref) -> Running:
         raise Unknown("session", ref.key)
     session = msgspec.json.decode(stored.body, type=Session)
     running = Running(stored.ref, stored.version, session.started, session.flags)
-    async for row in readings_of(journal, stored.ref):
+    async for row in readings_of(journal, stored):
         running.hears(row.connector, row.samples, _readings.decode(row.samples))
     return running
 
 
-async def readings_of(journal: Journal, session: Ref) -> AsyncIterator[ReadingRow]:
+async def readings_of(journal: Journal, session: Stored) -> AsyncIterator[ReadingRow]:
     """Every stored reading of a session, in the order they were heard."""
-    query = LogQuery(owners=(session.owner,), session=session.key, limit=1000)
+    ref = session.ref
+    query = LogQuery(owners=(ref.owner,), session=ref.key, heard_from=session.created_at, limit=1000)
     while True:
         page = await journal.readings(query)
         for row in page.rows:

@@ -22,7 +22,7 @@ from chargewire.csms.running import Running, readings_of, session_write
 from chargewire.csms.tariffs import cdr_write, priced, tariff_for
 from chargewire.csms.tokens import Judge
 from chargewire.csms.waiting import Waiting
-from chargewire.journal.memory import Journal, NewReading, Ref, Write
+from chargewire.journal.memory import Journal, NewReading, Ref, Stored, Write
 from chargewire.journal.stamps import to_stamp
 
 replace = msgspec.structs.replace
@@ -101,7 +101,7 @@ async def finish(desk: Desk, held: Holding, draft: Draft, fact: SessionEnded, he
     if running is None:
         late = await _closed(desk.journal, held, fact.transaction_id)
         if readings:
-            draft.reading(_row(held, draft, 0, late.id if late else "", readings))
+            draft.reading(_row(held, draft, 0, late.ref.key if late else "", readings))
         return Verdict(allowed), [*flags, "stop-repeated" if late else "stop-of-unknown"]
     if not fact.transaction_id:
         flags.append("transaction-id-lost")
@@ -206,19 +206,18 @@ def _only_candidate(held: Holding, fact: SessionEnded, at: datetime) -> Running 
     return could_be[0] if len(could_be) == 1 else None
 
 
-async def _closed(journal: Journal, held: Holding, transaction_id: str | None) -> Session | None:
-    stored = await journal.find("transaction", f"{held.station.id}/{transaction_id}") if transaction_id else None
-    return _session.decode(stored.body) if stored else None
+async def _closed(journal: Journal, held: Holding, transaction_id: str | None) -> Stored | None:
+    return await journal.find("transaction", f"{held.station.id}/{transaction_id}") if transaction_id else None
 
 
 async def _keep_for_none(desk: Desk, held: Holding, draft: Draft, fact: Metered, readings: tuple[Reading, ...]) -> list[str]:
     """Keep readings of no running session; those that a closed one already has are not kept twice."""
     closed = await _closed(desk.journal, held, fact.transaction_id)
-    row = _row(held, draft, fact.connector_number, closed.id if closed else "", readings)
+    row = _row(held, draft, fact.connector_number, closed.ref.key if closed else "", readings)
     if closed is None:
         draft.reading(row)
         return ["readings-of-unknown"] if fact.transaction_id else []
-    async for known in readings_of(desk.journal, session_ref(closed.id)):
+    async for known in readings_of(desk.journal, closed):
         if known.connector == row.connector and known.samples == row.samples:
             return ["readings-repeated"]
     draft.reading(row)

@@ -90,6 +90,16 @@ SELECT :columns FROM json_each(?) AS m CROSS JOIN object AS o ON o.id = m.value;
 -- name: log_rows
 SELECT :columns FROM json_each(?) AS m CROSS JOIN :table AS o ON o.seq = m.value;
 
+-- name: log_of_one
+SELECT o.seq FROM json_each(?) AS b CROSS JOIN :table AS o INDEXED BY :table_:by
+WHERE o.seq >> 12 = b.value AND o.:by = ? AND o.seq >= ? AND o.seq < ?:filter;
+
+-- name: log_bounds
+SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) + 1 FROM :table;
+
+-- name: log_heard_at
+SELECT heard_at FROM :table WHERE seq = ?;
+
 -- name: page_again
 SELECT body, last_updated FROM object WHERE id = ?;
 
