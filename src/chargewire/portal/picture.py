@@ -201,8 +201,11 @@ class Studio:
         if before is None:
             return at, session.energy_wh, None
         passed_s = (at - before[0]).total_seconds()
-        power_kw = round((session.energy_wh - before[1]) * 3.6 / passed_s, 2) if passed_s > 0 else None
-        return at, session.energy_wh, power_kw
+        power_kw = (session.energy_wh - before[1]) * 3.6 / passed_s if passed_s > 0 else None
+        measured_w = session.periods[-1].max_power_w if session.periods else None
+        if power_kw is not None and measured_w is not None:  # a virtual car may charge faster than the clock
+            power_kw = min(power_kw, measured_w / 1000)
+        return at, session.energy_wh, None if power_kw is None else round(power_kw, 2)
 
     def _subscriptions(self) -> list[SubscriptionRow]:
         told: Any = msgspec.to_builtins(self._push_status()) if self._push_status else []
