@@ -1,6 +1,7 @@
 """Everything that can be set for `chargewire serve`. Options, environment (`CHARGEWIRE_…`) and file carry the same names."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -66,4 +67,12 @@ def checked(settings: Settings) -> Settings:
         raise Refused("several workers are not built yet; run one process (more than one will need PostgreSQL)", "--workers")
     if (settings.tls_cert is None) != (settings.tls_key is None):
         raise Refused("--tls-cert and --tls-key go together", "--tls-cert")
+    if settings.admin_token is not None and not settings.admin_token.strip():
+        raise Refused("must not be empty: it would let everybody in", "--admin-token")
+    for url, schemes, option in (
+        (settings.public_url, ("http", "https"), "--public-url"),
+        (settings.public_ocpp_url, ("ws", "wss"), "--public-ocpp-url"),
+    ):
+        if url is not None and not (urlsplit(url).scheme in schemes and urlsplit(url).hostname and url.isprintable()):
+            raise Refused(f"must be a URL with {' or '.join(schemes)}", option)
     return settings

@@ -37,7 +37,7 @@ def admin(request: Asking) -> Api:
     """Let an operator in. Raises NotIn."""
     api = api_of(request)
     token = api.settings.admin_token
-    if token is None or not hmac.compare_digest(bearer(request).encode(), token.encode()):
+    if not token or not hmac.compare_digest(bearer(request).encode(), token.encode()):
         raise NotIn
     return api
 
@@ -54,13 +54,13 @@ def is_logged_in(request: Asking) -> bool:
     """Whether the request carries the cookie of a login with the present admin token."""
     api, cookie = api_of(request), request.cookies.get(COOKIE, "")
     token = api.settings.admin_token
-    return bool(cookie) and token is not None and api.keys.matches(cookie, f"{SEALED_AS}:{token}")
+    return bool(cookie and token) and api.keys.matches(cookie, f"{SEALED_AS}:{token}")
 
 
 def cookie_for(api: Api, token: str) -> str | None:
     """The cookie of a login; None if the token is wrong."""
     right = api.settings.admin_token
-    if right is None or not hmac.compare_digest(token.encode(), right.encode()):
+    if not right or not hmac.compare_digest(token.encode(), right.encode()):
         return None
     return api.keys.hash(f"{SEALED_AS}:{right}")
 

@@ -13,6 +13,7 @@ import click
 from chargewire.charging.errors import ChargingError
 from chargewire.journal.memory import JournalError
 from chargewire.settings import ENVIRONMENTS, Settings, checked
+from chargewire.sharing.keys import BadKey
 
 F = TypeVar("F", bound=Callable[..., Any])
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -26,11 +27,14 @@ def _config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
         read: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise click.BadParameter(f"{path}: {error}") from error
-    read = {key.replace("-", "_"): value for key, value in read.get("serve", read).items()}
-    unknown = set(read) - {parameter.name for parameter in ctx.command.params}
-    if unknown:
-        raise click.BadParameter(f"{path}: unknown setting {', '.join(sorted(unknown))}")
-    ctx.default_map = {**(ctx.default_map or {}), **read}
+    known = {name.lstrip("-").replace("-", "_"): each for each in ctx.command.params for name in (*each.opts, each.name or "")}
+    settings: dict[str, Any] = {}
+    for key, value in read.get("serve", read).items():
+        option = known.get(key.replace("-", "_"))
+        if option is None or not option.name:
+            raise click.BadParameter(f"{path}: unknown setting {key}")
+        settings[option.name] = [value] if option.multiple and isinstance(value, str) else value
+    ctx.default_map = {**(ctx.default_map or {}), **settings}
 
 
 def _option(*names: str, **settings: Any) -> Callable[[F], F]:
@@ -41,7 +45,13 @@ def _option(*names: str, **settings: Any) -> Callable[[F], F]:
 
 @click.command()
 @click.option(
-    "--config", type=_FILE, callback=_config, is_eager=True, expose_value=False, help="TOML file with these options as keys."
+    "--config",
+    type=_FILE,
+    callback=_config,
+    is_eager=True,
+    expose_value=False,
+    envvar=["CHARGEWIRE_CONFIG", "CHARGEWIRE_SERVE_CONFIG"],
+    help="TOML file with these options as keys.",
 )
 @_option(
     "--environment", type=click.Choice(ENVIRONMENTS), default="acceptance", show_default=True, help="Which environment this is."
@@ -122,7 +132,7 @@ def serve(admin_token_file: Path | None, log_level: str, **options: Any) -> None
             options["admin_token"] = admin_token_file.read_text(encoding="utf-8").strip()
         with asyncio.Runner(loop_factory=_loop) as runner:
             runner.run(run(checked(Settings(**options))))
-    except (ChargingError, JournalError, OSError) as error:
+    except (ChargingError, JournalError, BadKey, OSError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         return

@@ -61,7 +61,7 @@ class Keys:
 
     def matches(self, hashed: str, secret: str | bytes) -> bool:
         """Whether `hashed` is the hash of the secret, in constant time."""
-        return hmac.compare_digest(hashed, self.hash(secret))
+        return hmac.compare_digest(hashed.encode(), self.hash(secret).encode())  # what comes from outside need not be ASCII
 
     def seal(self, text: str, context: str) -> str:
         """The text, readable and changeable only by `open` with the same context. URL-safe."""
