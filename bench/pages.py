@@ -7,9 +7,12 @@ page takes.
 """
 
 import argparse
+import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -23,18 +26,24 @@ from chargewire.journal.memory import Journal, ListQuery
 from chargewire.journal.opening import open_journal
 
 FROM = "date_from=2020-01-01T00:00:00Z"
+CONNECTIONS = 8  # for a page by itself; a crawl and an offset have one
 ROWS = ["what is asked", "limit", "pages/CPU-s", "pages/s", "ms a page", "KB"]
 Row = list[object]
 Ask = Callable[[], Awaitable[int]]  # gives the bytes of one page
 
 
-async def rate(ask: Ask, pid: int, seconds: float, what: str, limit: int) -> Row:
-    """Ask for the same page again and again, one after the other."""
+async def rate(asks: Sequence[Ask], pid: int, seconds: float, what: str, limit: int) -> Row:
+    """Ask for the same page again and again; each of `asks` goes on when its page is there."""
     took: list[float] = []
-    size, cpu, begun = 0, cpu_seconds(pid), time.perf_counter()
-    while (now := time.perf_counter()) - begun < seconds or len(took) < 3:
-        size = await ask()
-        took.append(time.perf_counter() - now)
+    sizes: list[int] = []
+    cpu, begun = cpu_seconds(pid), time.perf_counter()
+
+    async def again(ask: Ask) -> None:
+        while (now := time.perf_counter()) - begun < seconds:
+            sizes.append(await ask())
+            took.append(time.perf_counter() - now)
+
+    await asyncio.gather(*(again(ask) for ask in asks))
     clock, cpu = time.perf_counter() - begun, cpu_seconds(pid) - cpu
     pages = len(took)
     return [
@@ -43,23 +52,28 @@ async def rate(ask: Ask, pid: int, seconds: float, what: str, limit: int) -> Row
         thousands(pages / max(cpu, 0.01)),
         thousands(pages / clock),
         f"{middle(took) * 1000:.2f}",
-        f"{size / 1000:.0f}",
+        f"{sizes[-1] / 1000:.0f}",
     ]
 
 
 async def over_http(server: servers.Server, token: str, sessions: int, seconds: float) -> list[Row]:
     """Pages through `chargewire serve`."""
     rows: list[Row] = []
-    async with Client(server.http, token) as client:
-        for limit in (50, 100):
-            first = f"/api/1.0/sessions?{FROM}&limit={limit}"
-            far = sessions * 9 // 10
-            rows.append(await rate(_asking(client, first), server.pid, seconds, "first page", limit))
+    far = sessions * 9 // 10
+
+    async def rated(url: str, what: str, connections: int = CONNECTIONS) -> None:
+        async with AsyncExitStack() as stack:  # opened anew: the server closes what is idle
+            clients = [await stack.enter_async_context(Client(server.http, token)) for _ in range(connections)]
+            rows.append(await rate(_asking(clients, url), server.pid, seconds, what, limit))
+
+    for limit in (50, 100):
+        first = f"/api/1.0/sessions?{FROM}&limit={limit}"
+        await rated(first, "first page")
+        async with Client(server.http, token) as client:
             crawled, last = await _crawled(client, first, server.pid, sessions, limit)
-            rows.append(crawled)
-            rows.append(await rate(_asking(client, last), server.pid, seconds, "last page, by Link", limit))
-            offset = f"{first}&offset={far}"
-            rows.append(await rate(_asking(client, offset), server.pid, seconds, f"offset {thousands(far)}", limit))
+        rows.append(crawled)
+        await rated(last, "last page, by Link")
+        await rated(f"{first}&offset={far}", f"offset {thousands(far)}", 1)
     return rows
 
 
@@ -76,14 +90,14 @@ async def _crawled(client: Client, first: str, pid: int, sessions: int, limit: i
     return [what, limit, thousands(pages / cpu), thousands(pages / clock), f"{clock / pages * 1000:.2f}", ""], last
 
 
-def _asking(client: Client, url: str) -> Ask:
-    async def ask() -> int:
+def _asking(clients: Sequence[Client], url: str) -> list[Ask]:
+    async def ask(client: Client) -> int:
         page = await client.get(url)
         if page.status != 200 or not page.body.startswith(b'{"data":[{'):
             raise LookupError(f"{url}: {page.status} {page.body[:200]!r}")
         return len(page.body)
 
-    return ask
+    return [partial(ask, client) for client in clients]
 
 
 async def at_journal(journal: Journal, sessions: int, seconds: float) -> list[Row]:
@@ -102,11 +116,11 @@ async def at_journal(journal: Journal, sessions: int, seconds: float) -> list[Ro
     return rows
 
 
-def _reading(journal: Journal, query: ListQuery) -> Ask:
+def _reading(journal: Journal, query: ListQuery) -> list[Ask]:
     async def ask() -> int:
         return sum(len(row) for row in (await journal.walk_pages(query)).rows)
 
-    return ask
+    return [ask]
 
 
 async def filled(url: str, sessions: int) -> float:
@@ -168,8 +182,8 @@ def main() -> None:
             rows += measured(folder, url, given) if url else []
     body = (
         f"{thousands(given.sessions)} finished sessions of three CPOs, pulled by a subscription to all of them with "
-        f"`date_from`; one request after the other. CPU is that of the server, or at the journal that "
-        f"of the process that reads; PostgreSQL's is not in it.\n\n"
+        f"`date_from`. First and last page: {CONNECTIONS} connections; crawl and offset: one. CPU is that "
+        f"of the server, or at the journal that of the process that reads; PostgreSQL's is not in it.\n\n"
         f"{table(['where', *ROWS], rows)}"
     )
     publish("pages", "Pages of sessions", body)
