@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import click
+import msgspec
 from msgspec import Struct
 
 _COLOURS = {"sessions": "cyan", "cdrs": "green", "locations": "yellow", "notifications": "bright_black"}
@@ -74,10 +75,22 @@ def _location(received: Received, body: dict[str, Any]) -> str:
 
 def _notification(_: Received, body: dict[str, Any]) -> str:
     where = body.get("evse_id") or body.get("charge_station_id") or ""
-    return f"{where} {body.get('message_action', '')} {str(body.get('charge_station_message_payload', ''))[:100]}"
+    return f"{where} {body.get('message_action', '')} {_told(body.get('charge_station_message_payload'))}"
 
 
 _DESCRIBE = {"sessions": _session, "cdrs": _cdr, "locations": _location, "notifications": _notification}
+
+
+def _told(payload: Any) -> str:
+    """A station's status out of its message, which is JSON in a string."""
+    try:
+        message = msgspec.json.decode(str(payload))
+    except msgspec.MsgspecError:
+        return str(payload)[:100]
+    if not isinstance(message, dict) or "status" not in message:
+        return str(payload)[:100]
+    error = message.get("errorCode", "NoError")
+    return f"{message['status']}" + (f" ({error})" if error != "NoError" else "")
 
 
 def _owner(received: Received) -> str:

@@ -1,6 +1,8 @@
 """`chargewire station`: virtual OCPP 1.6-J stations against any CSMS."""
 
 import asyncio
+import contextlib
+import signal
 import sys
 from collections.abc import Coroutine
 from datetime import UTC, datetime
@@ -190,11 +192,18 @@ def station(**options: Any) -> None:
     given = Options(**options)
     try:
         with asyncio.Runner(loop_factory=_loop) as runner:
-            runner.run(_work(given))
+            runner.run(_until_told(_work(given)))
     except* (ScriptFailed, ValueError, OSError) as group:
         raise click.ClickException("; ".join(str(error) for error in group.exceptions)) from group
-    except* KeyboardInterrupt:
-        pass
+
+
+async def _until_told(work: Coroutine[Any, Any, None]) -> None:
+    """Work until it is done, or until SIGINT or SIGTERM: that is how it usually ends."""
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 def _work(options: Options) -> Coroutine[Any, Any, None]:

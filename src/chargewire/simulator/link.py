@@ -78,6 +78,9 @@ class Hears(Protocol):
     def called(self, call: Call) -> None:
         """The CSMS asks something."""
 
+    def hung_up(self) -> None:
+        """The connection is gone."""
+
     def loses(self, answer: Result | Failure) -> bool:
         """True if this answer gets lost on the way."""
 
@@ -203,6 +206,7 @@ class Link:
                 waiting.set_exception(Offline("the connection broke"))
         self._answers.clear()
         self._gone.set()
+        self._owner.hung_up()
 
     def _flush(self) -> None:
         while (frame := self._conversation.due()) is not None:

@@ -1,7 +1,6 @@
 """A virtual OCPP 1.6-J station: connects, boots, tells what its charger does and does what it is told (OCPP 1.6 §4, §5)."""
 
 import asyncio
-import random
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,18 +11,13 @@ import msgspec
 from msgspec import Struct
 
 from chargewire.charging.facts import (
-    Beat,
-    Begun,
-    Booted,
     Fact,
     Reply,
-    SessionStarted,
     StatusReported,
     TokenShown,
     Verdict,
-    Welcome,
 )
-from chargewire.charging.location import Boot, Status
+from chargewire.charging.location import Boot
 from chargewire.charging.token import Allowed
 from chargewire.protocols.ocpp.dialect import UnknownAction
 from chargewire.protocols.ocpp.rpc import Call, Failure, MessageId, Result, answered, refused
@@ -31,15 +25,14 @@ from chargewire.protocols.ocpp.v16.station import read_asked, read_reply, write_
 from chargewire.simulator.charger import Charger
 from chargewire.simulator.configuration import Configuration
 from chargewire.simulator.habits import Habits
+from chargewire.simulator.life import live
 from chargewire.simulator.link import Address, Link, NoAnswer, Offline, Refused
 from chargewire.simulator.obey import obey
-from chargewire.simulator.outbox import Outbox, Queued
+from chargewire.simulator.outbox import Outbox
 from chargewire.simulator.outlet import Outlet, ac
 
 STEP_S = 1.0
-BACK_OFF_S = 1.0  # doubled at each failure, with a part of chance
-BACK_OFF_MOST_S = 60.0
-BOOT_AGAIN_S = 30.0  # where the CSMS leaves it to the station (OCPP 1.6 §4.2)
+BACK_OFF_S = 1.0
 SOFT_RESET_S = 10.0  # for the outbox to become empty
 BOOT = Boot(vendor="Chargewire", model="Virtual 1.6", serial_number=None, firmware_version="1.0")
 
@@ -93,9 +86,8 @@ class Station:
         self.known_tokens: dict[str, Allowed] = {}
         self.on_remote_start: Callable[[int], None] | None = None  # a driver who asked by app comes to the connector
         self._say = say
-        self._booted = False
-        self._rng = random.Random(self.id)  # noqa: S311  (jitter)
-        self._stay_away_s = 0.0
+        self.booted = False
+        self.stay_away_s = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
     def say(self, text: str) -> None:
@@ -105,10 +97,7 @@ class Station:
     async def run(self) -> None:
         """Live until cancelled: connect again and again, deliver what waits, let time pass."""
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._deliver())
-                group.create_task(self._pass_time())
-                group.create_task(self._stay_connected())
+            await live(self)
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -163,27 +152,6 @@ class Station:
         assert reply is not None
         return reply
 
-    async def boot(self) -> None:
-        """Say who we are until we are accepted (OCPP 1.6 §4.2). Raises Offline."""
-        while True:
-            try:
-                welcome = await self.tell(Booted(self.plan.boot))
-            except (NoAnswer, Refused) as error:
-                self.say(f"boot: {error}")
-                welcome = None
-            if isinstance(welcome, Welcome) and welcome.accepted:
-                if welcome.interval_s > 0:
-                    self.configuration.set("HeartbeatInterval", str(welcome.interval_s))
-                self._booted = True
-                self.say(f"accepted, heartbeat every {self.configuration.text('HeartbeatInterval')} s")
-                return
-            wait_s = welcome.interval_s if isinstance(welcome, Welcome) and welcome.interval_s > 0 else BOOT_AGAIN_S
-            self.say(f"not accepted yet, asking again in {wait_s:g} s")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self.link.lost()
-                raise Offline("hung up while we waited to be accepted")
-
     async def reset(self, hard: bool) -> None:
         """Start anew (§5.14): running transactions end, and what was not delivered is kept."""
         for number in self.charger.plugs:
@@ -192,13 +160,13 @@ class Station:
             with suppress(TimeoutError):
                 async with asyncio.timeout(SOFT_RESET_S):
                     await self.outbox.emptied()
-        self._booted = False
+        self.booted = False
         self.say("resets")
         self.link.close()
 
     def disconnect(self, stay_away_s: float = 0.0) -> None:
         """Lose the connection and do not come back for a while."""
-        self._stay_away_s = stay_away_s
+        self.stay_away_s = stay_away_s
         self.link.cut()
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
@@ -227,98 +195,14 @@ class Station:
         if work:
             self.later(work)
 
+    def hung_up(self) -> None:
+        self.ready.clear()
+
     def loses(self, answer: Result | Failure) -> bool:
         return self.habits.loses_answer()
 
     def message_id(self, text: str) -> MessageId:
         return self.habits.message_id(text)
-
-    # its life
-
-    async def _stay_connected(self) -> None:
-        failures = 0
-        while True:
-            try:
-                await self.link.connect(self.configuration.number("WebSocketPingInterval"))
-                self.say("connected")
-                failures = 0
-                await self._connected()
-                self.say("connection lost")
-            except Offline as error:
-                failures += 1
-                if failures == 1:
-                    self.say(f"offline: {error}")
-            self.ready.clear()
-            await self.link.lost()
-            away_s, self._stay_away_s = self._stay_away_s, 0.0
-            wait_s = min(self.plan.back_off_s * 2 ** max(failures - 1, 0), BACK_OFF_MOST_S)
-            await asyncio.sleep(away_s or wait_s * self._rng.uniform(0.7, 1.3))
-
-    async def _connected(self) -> None:
-        """Be online until the connection is gone. Raises Offline if that happens before we are ready."""
-        if not self._booted or "eager-boot" in self.habits:
-            await self.boot()
-        self.ready.set()
-        await self._tell_if_possible(StatusReported(connector_number=0, status=Status.AVAILABLE))
-        for plug in self.charger.plugs.values():
-            self.charger.show(plug, again=True)
-        beating = asyncio.ensure_future(self._beat())
-        try:
-            await self.link.lost()
-        finally:
-            beating.cancel()
-
-    async def _beat(self) -> None:
-        while True:
-            interval = self.configuration.number("HeartbeatInterval") or 3600
-            await asyncio.sleep(interval)
-            await self._tell_if_possible(Beat())
-
-    async def _pass_time(self) -> None:
-        clock = asyncio.get_running_loop().time
-        await asyncio.sleep(self._rng.uniform(0, self.plan.step_s))  # a fleet does not step in line
-        before = clock()
-        while True:
-            await asyncio.sleep(self.plan.step_s)
-            passed = clock() - before
-            before += passed
-            self.charger.step(passed)
-
-    async def _deliver(self) -> None:
-        """Deliver transaction messages in order; one that fails is repeated ever later, then dropped (§3.7.1, §9.1.28)."""
-        failures = 0
-        while True:
-            queued = await self.outbox.first()
-            await self.ready.wait()
-            try:
-                reply = await self.tell(queued.message)
-            except Offline:
-                continue
-            except (NoAnswer, Refused) as error:
-                failures += 1
-                self.say(f"{error} (attempt {failures})")
-                if failures < self.configuration.number("TransactionMessageAttempts"):
-                    await asyncio.sleep(self.configuration.number("TransactionMessageRetryInterval") * failures)
-                    continue
-                self.say(f"gives up a {type(queued.message).__name__}")
-                reply = None
-            failures = 0
-            self.outbox.settle()
-            if isinstance(reply, Begun):
-                self._begun(queued, reply)
-
-    def _begun(self, queued: Queued, begun: Begun) -> None:
-        assert isinstance(queued.message, SessionStarted)
-        self.outbox.learn(queued.transaction, begun.transaction_id)
-        self.known_tokens[queued.message.token_uid] = begun.allowed
-        plug = self.charger.plugs[queued.message.connector_number]
-        if begun.allowed is Allowed.ACCEPTED or plug.transaction is None or plug.transaction.name != queued.transaction:
-            return
-        self.say(f"token {queued.message.token_uid} is refused: {begun.allowed.value}")
-        if self.configuration.flag("StopTransactionOnInvalidId"):
-            self.charger.stop(plug.number, "DeAuthorized")
-        else:
-            plug.transaction.energy_off = True
 
     async def _await_car(self, number: int, token_uid: str) -> None:
         """Start when a car comes in time; else forget the token (ConnectionTimeOut, §9.1.6)."""
@@ -335,9 +219,10 @@ class Station:
 
     def _report(self, fact: StatusReported) -> None:
         if self.ready.is_set():
-            self.later(self._tell_if_possible(fact))
+            self.later(self.tell_if_possible(fact))
 
-    async def _tell_if_possible(self, fact: Fact) -> None:
+    async def tell_if_possible(self, fact: Fact) -> None:
+        """Tell what is worth telling only now."""
         try:
             await self.tell(fact)
         except (Offline, NoAnswer, Refused) as error:
