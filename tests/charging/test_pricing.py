@@ -351,3 +351,12 @@ def test_periods_of_a_whole_month_of_parking_are_priced() -> None:
     )
     hours = 24 * 20
     assert told.excl_vat == D(hours * 2 - (20 * 8 - 1))  # one night hour was never there
+
+
+@pytest.mark.parametrize("price", ["NaN", "Infinity", "1E+400", "1000000001"])
+def test_a_price_that_no_sum_of_money_can_hold_is_refused(price: str) -> None:
+    tariff = Tariff(
+        id="T", currency="EUR", elements=(Element(price_components=(PriceComponent("ENERGY", Decimal(price), 1),)),)
+    )
+    with pytest.raises(Refused, match="must be a number"):
+        check_tariff(tariff)

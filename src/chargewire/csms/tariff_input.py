@@ -71,8 +71,8 @@ async def put_tariff(registry: Registry, party: str, tariff_id: str, body: bytes
     tariff_id = check_id(tariff_id, given.id, "id")
     if given.valid_from is not None and given.valid_from.tzinfo is None:
         raise Refused("must say its offset from UTC, or Z", "valid_from")
-    if given.vat_percent is not None and not 0 <= given.vat_percent <= 100:
-        raise Refused("must be from 0 to 100", "vat_percent")
     content = msgspec.convert(msgspec.to_builtins(given) | {"id": tariff_id}, Tariff)
     check_tariff(content)
+    if given.vat_percent is not None and not 0 <= given.vat_percent <= 100:
+        raise Refused("must be from 0 to 100", "vat_percent")
     return await registry.keep(Ref("tariff", party, tariff_id), content, place=f"tariffs/{party}")

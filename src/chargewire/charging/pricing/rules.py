@@ -10,6 +10,7 @@ from chargewire.charging.errors import Refused
 from chargewire.charging.tariff import Element, PriceComponent, Restrictions, Tariff
 
 DAY_S = 86_400
+LARGEST = 1_000_000_000  # of any number in a tariff
 DIMENSIONS = ("FLAT", "ENERGY", "TIME", "PARKING_TIME")
 WEEKDAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -83,8 +84,23 @@ class Rules(Struct, frozen=True):
 
 
 def check_tariff(tariff: Tariff) -> None:
-    """Raises Refused, naming the field, if the tariff has an element that cannot be read."""
+    """Raises Refused, naming the field, if the tariff has an element that cannot be read or a number that is none."""
+    _number(tariff.vat_percent, "vat_percent")
+    for number, element in enumerate(tariff.elements):
+        for place, component in enumerate(element.price_components):
+            where = f"elements[{number}].price_components[{place}]"
+            _number(component.price, f"{where}.price")
+            _number(component.step_size, f"{where}.step_size")
+        restrictions = element.restrictions or Restrictions()
+        for name in ("min_kwh", "max_kwh", "min_power", "max_power", "min_duration", "max_duration"):
+            _number(getattr(restrictions, name), f"elements[{number}].restrictions.{name}")
     rules_of(tariff.elements)
+
+
+def _number(value: Decimal | int | None, field: str) -> None:
+    """Neither NaN nor so large that no sum of money can hold it."""
+    if value is not None and not (Decimal(value).is_finite() and abs(value) <= LARGEST):
+        raise Refused(f"must be a number of at most {LARGEST}", field)
 
 
 @lru_cache(maxsize=4096)
