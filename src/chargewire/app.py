@@ -65,6 +65,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         registry = Registry(journal, directory, keys, check_url=partial(_check_url, settings.private_endpoints))
         habits = CsmsSettings(heartbeat_s=settings.heartbeat_s, park_unknown=settings.park_unknown_stations)
         csms = Csms(journal, directory, keys, habits)
+        registry.on_stations = csms.rewritten
         await csms.start()
         stack.push_async_callback(csms.stop)
         dispatcher = Dispatcher(journal, directory, keys, allow_private=settings.private_endpoints)

@@ -1,7 +1,7 @@
 """The CSMS: lets stations in, gives each its conversation, and does what no message asks for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from time import monotonic
@@ -16,7 +16,7 @@ from chargewire.csms.directory import Directory
 from chargewire.csms.draft import Draft
 from chargewire.csms.holding import Holding
 from chargewire.csms.knocks import Knocks, ParkedLink
-from chargewire.csms.link import Link
+from chargewire.csms.link import Link, end_if_removed
 from chargewire.csms.orders import Orders
 from chargewire.csms.port import Admission, Clock, StationLink
 from chargewire.csms.sessions import Desk
@@ -122,7 +122,13 @@ class Csms:
         self._links[link.station_id] = link
         if old:
             await old.close("superseded")
-        await link.change(_online(protocol))
+        try:
+            await link.change(_online(protocol))
+        except BaseException:  # it never was here: nobody will sign it off
+            if self._links.get(link.station_id) is link:
+                del self._links[link.station_id]
+                self._heard[link.station_id] = monotonic()
+            raise
         event("station.connected", station_id=link.station_id, protocol=protocol, address=address)
         return _Registered(link, self)
 
@@ -144,6 +150,21 @@ class Csms:
         if self._links.get(link.station_id) is link:
             del self._links[link.station_id]
             self._heard[link.station_id] = monotonic()
+
+    async def rewritten(self, station_ids: Sequence[str]) -> None:
+        """An operator has written these stations anew."""
+        for station_id in station_ids:
+            if link := self._links.get(station_id):
+                await link.reread()
+                continue
+            link = Link(self._journal, self._desk, station_id, self._clock, self._settings.heartbeat_s)
+            with suppress(Unknown):
+                await link.change(end_if_removed)
+
+    def _offline(self, held: Holding, draft: Draft, desk: Desk) -> None:
+        if not self.is_connected(held.station.id):  # it may have come back while this was decided
+            end_if_removed(held, draft, desk)
+            held.become(draft, replace(held.station, online=False))
 
     async def _command_accepted(self, order: Order) -> None:
         """A password that the station took is its password from now on, the old one is dead (OCPP 1.6 security, A00)."""
@@ -183,7 +204,10 @@ class Csms:
             turn += 1
             try:
                 for count, link in enumerate(list(self._links.values())):
-                    await link.write_due()
+                    try:
+                        await link.write_due()
+                    except Exception as error:  # one station's trouble is not the others'
+                        trouble("csms.not_written", cause=error, station_id=link.station_id)
                     if count % 200 == 199:
                         await asyncio.sleep(0)
                 if turn % 8 == 0:
@@ -204,12 +228,10 @@ class Csms:
             if station_id in self._links:
                 del self._heard[station_id]
             elif now - heard_at > limit:
-                del self._heard[station_id]
                 link = Link(self._journal, self._desk, station_id, self._clock, self._settings.heartbeat_s)
-                try:
-                    await link.change(_offline)
-                except Unknown:
-                    continue
+                with suppress(Unknown):
+                    await link.change(self._offline)
+                self._heard.pop(station_id, None)  # only now: if it could not be written it is told at the next turn
                 event("station.silent", station_id=station_id, for_s=round(now - heard_at))
 
 
@@ -239,7 +261,3 @@ def _password(password_hash: str) -> Callable[[Holding, Draft, Desk], None]:
         held.become(draft, replace(held.station, password_hash=password_hash))
 
     return make
-
-
-def _offline(held: Holding, draft: Draft, _: Desk) -> None:
-    held.become(draft, replace(held.station, online=False))

@@ -39,8 +39,8 @@ class Draft:
     def touch(self, ref: Ref) -> None:
         self._touches = (*self._touches, Touch(ref))
 
-    def name(self, kind: str, name: str, ref: Ref) -> None:
-        self._names = (*self._names, Name(kind, name, ref))
+    def name(self, kind: str, name: str, ref: Ref, held_by: Ref | None = None) -> None:
+        self._names = (*self._names, Name(kind, name, ref, held_by))
 
     def reading(self, reading: NewReading) -> None:
         self._readings = (*self._readings, reading)

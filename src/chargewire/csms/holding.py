@@ -1,6 +1,7 @@
 """What is held in memory of one station while its socket is open; it can be dropped at any time and read again."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -88,15 +89,21 @@ class Holding:
 
 
 async def load_holding(journal: Journal, station_id: str) -> Holding:
-    """Read a station with all that belongs to it. Raises Unknown."""
+    """Read a station with all that belongs to it. Raises Unknown.
+
+    One that was removed is read too: what it still says, and above all how its sessions end, is heard as long as it is here.
+    """
     stored = await journal.find("station", station_id.lower())
-    station = _station.decode(stored.body) if stored else None
-    if stored is None or station is None or station.removed:
+    if stored is None:
         raise Unknown("station", station_id)
+    station = _station.decode(stored.body)
     owner = stored.ref.owner
     found = await journal.get_many([Ref("evse", owner, uid) for uid in station.evse_uids])
     evses = [(found[ref], _evse.decode(found[ref].body)) for ref in found if not found[ref].deleted]
-    running = [await load_running(journal, session_ref(session_id)) for session_id in station.running.values()]
+    running = []
+    for session_id in station.running.values():
+        with suppress(Unknown):  # a session that is not there any more holds up nothing
+            running.append(await load_running(journal, session_ref(session_id)))
     return Holding(stored, station, evses, running)
 
 

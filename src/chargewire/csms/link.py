@@ -86,13 +86,17 @@ class Link:
         async with self._turn:
             await self._deciding(decide)
 
-    async def close(self, reason: str) -> None:
-        """The socket is gone; what had been heard is written."""
+    async def reread(self) -> None:
+        """Somebody has written the station anew: the next thing that it says is decided on what it is by then."""
         async with self._turn:
             if self._held is not None and any(run.dirty for run in self._held.by_transaction.values()):
                 with suppress(MemoryUnavailable):
                     await self._deciding(self._write_sessions)
             self._held = None
+
+    async def close(self, reason: str) -> None:
+        """The socket is gone; what had been heard is written."""
+        await self.reread()
         event("station.left", station_id=self.station_id, reason=reason)
 
     async def _deciding(self, decide: Callable[[Holding], Awaitable[bytes]]) -> bytes:
@@ -132,8 +136,11 @@ class Link:
         await draft.commit(self._journal)
         if flags:
             event("station.odd", station_id=held.station.id, action=heard.action, flags=",".join([*flags, *heard.flags]))
-        if self.on_start and isinstance(heard.fact, SessionStarted):
-            session_id = held.station.running.get(heard.fact.connector_number, "")
+        if (
+            self.on_start
+            and isinstance(heard.fact, SessionStarted)
+            and (session_id := held.station.running.get(heard.fact.connector_number))
+        ):
             self.on_start(held.station.id, heard.fact.connector_number, heard.fact.token_uid, session_id)
         return answer
 
@@ -201,12 +208,8 @@ class Link:
         return b""
 
 
-def close_session(session_id: str, at: datetime) -> Callable[[Holding, Draft, Desk], None]:
-    """A change that closes a session by hand, from its last reading."""
-
-    def make(held: Holding, draft: Draft, desk: Desk) -> None:
+def end_if_removed(held: Holding, draft: Draft, desk: Desk) -> None:
+    """Close what runs at a station that was removed: it is not let in any more, so nobody else will."""
+    if held.station.removed:
         for run in list(held.by_transaction.values()):
-            if run.ref.key == session_id:
-                sessions.close(desk, held, draft, run, run.tally.closed_from_last(), ["closed-by-hand"])
-
-    return make
+            sessions.close(desk, held, draft, run, run.tally.closed_from_last(), ["station-removed"])

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from chargewire.charging.commands import Answer, Command, Order, StartCharging, shown
-from chargewire.charging.errors import StationOffline, Unknown
+from chargewire.charging.errors import MemoryUnavailable, StationOffline, Unknown
 from chargewire.charging.location import Station
 from chargewire.csms.ids import new_id
 from chargewire.csms.port import Clock
@@ -78,7 +78,11 @@ class Orders:
         order = await self._queue.get()
         if station_ids(order.station_id):
             return [order]
-        await self._become(replace(order, state="FAILED", error="the station went offline"))
+        try:
+            await self._become(replace(order, state="FAILED", error="the station went offline"))
+        except MemoryUnavailable:
+            self._queue.put_nowait(order)  # its end is told when it can be
+            raise
         return []
 
     async def settle(
@@ -107,8 +111,8 @@ class Orders:
         """Tell the remote starts that no session followed."""
         for key, (deadline, order) in list(self._starting.items()):
             if monotonic() > deadline:
-                del self._starting[key]
                 await self._become(replace(order, state="TIMEOUT", error="accepted, but no session followed"))
+                self._starting.pop(key, None)
 
     async def give_up_old(self, owners: tuple[str, ...]) -> None:
         """After a start: what was under way when the process ended will not be answered any more."""

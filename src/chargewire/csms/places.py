@@ -42,6 +42,8 @@ async def put_location(registry: Registry, location_id: str, body: bytes) -> Kep
         unit = rewrite.unit()
         if unit.writes:
             await registry.journal.append(unit)
+            written = (write.ref.key for write in unit.writes if write.ref.kind == "station")
+            await registry.on_stations(list(dict.fromkeys((*plan.live, *written))))
         return Kept(rewrite.ref, rewrite.created)
 
     return await again(once)

@@ -4,7 +4,7 @@ Every write is a PUT that may be repeated: it reads what is there, decides and w
 so again if somebody else was faster.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -55,6 +55,7 @@ class Registry:
         self.keys = keys
         self.now = clock
         self.check_url = check_url
+        self.on_stations: Callable[[Sequence[str]], Awaitable[None]] = _nobody  # told of the stations that were written
 
     async def keep(
         self, ref: Ref, content: Struct, *, place: str = PLACE, counterparty: str = "", names: tuple[Name, ...] = ()
@@ -87,6 +88,10 @@ class Registry:
                 self.directory.put(before.ref, committed.versions[0], None)
 
         await again(once)
+
+
+async def _nobody(_: Sequence[str]) -> None:
+    """Nobody holds any station."""
 
 
 async def find_token(journal: Journal, directory: Directory, cpo_party: str, uid: str) -> Stored | None:

@@ -78,7 +78,10 @@ class Running:
         if tariff and now - self._costed_at >= PRICE_EVERY_S:
             self._costed_at = now
             until = session.last_reading_at or self.started.at
-            self._cost = price(tariff, session.periods, until, self.started.location.time_zone).excl_vat
+            try:
+                self._cost = price(tariff, session.periods, until, self.started.location.time_zone).excl_vat
+            except ArithmeticError:  # told when it ends
+                self._cost = None
         return self._cost
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from chargewire.charging.clock import sensible, sensible_readings
 from chargewire.charging.facts import Begun, Metered, Noted, SessionEnded, SessionStarted, Verdict
+from chargewire.charging.flags import CLOCK_UNSET, NO_TIME
 from chargewire.charging.location import Connector, Evse, Location
 from chargewire.charging.reading import Reading
 from chargewire.charging.session import Session, SessionStatus, Started, Stopped
@@ -21,13 +22,14 @@ from chargewire.csms.ids import new_session_id, new_transaction_id, session_ref
 from chargewire.csms.running import Running, readings_of, session_write
 from chargewire.csms.tariffs import cdr_write, priced, tariff_for
 from chargewire.csms.tokens import Judge
-from chargewire.csms.waiting import Waiting
+from chargewire.csms.waiting import UNPRICEABLE, Waiting
 from chargewire.journal.memory import Journal, NewReading, Ref, Stored, Write
 from chargewire.journal.stamps import to_stamp
 
 replace = msgspec.structs.replace
 _session = msgspec.json.Decoder(Session)
 _CLOCK_SLACK_S = 60.0
+TIMELESS = (NO_TIME, CLOCK_UNSET)  # such a start looks like the one before it: it repeats one that runs, else it is a new one
 
 
 class Desk:
@@ -47,7 +49,7 @@ async def begin(desk: Desk, held: Holding, draft: Draft, fact: SessionStarted, h
     flags = [flag] if flag else []
     key = _start_key(held, fact)
     before = await desk.journal.find("start", key)
-    if before:
+    if before and not (flag in TIMELESS and before.state == SessionStatus.COMPLETED):
         started = _session.decode(before.body).started
         return Begun(started.transaction_id, Allowed.ACCEPTED if started.token_accepted else Allowed.INVALID), [
             "start-repeated"
@@ -59,7 +61,7 @@ async def begin(desk: Desk, held: Holding, draft: Draft, fact: SessionStarted, h
         return Begun(transaction_id, verdict), ["connector-undeclared"]
     started = await _started(desk, held, fact, at, place, token, verdict == Allowed.ACCEPTED, transaction_id)
     ref = session_ref(started.session_id)
-    draft.name("start", key, ref)
+    draft.name("start", key, ref, before.ref if before else None)
     draft.name("transaction", f"{held.station.id}/{transaction_id}", ref)
     running = Running(ref, 0, started, flags)
     if not started.token_accepted:  # never billed and so final: what follows is kept, and changes nothing
@@ -115,18 +117,19 @@ async def finish(desk: Desk, held: Holding, draft: Draft, fact: SessionEnded, he
 
 
 def close(desk: Desk, held: Holding, draft: Draft, running: Running, stopped: Stopped, flags: Sequence[str] = ()) -> None:
-    """Complete a session, with its CDR in the same unit; without a usable tariff the CDR waits, for all to see."""
+    """Complete a session, with its CDR in the same unit; what cannot be priced waits, for all to see."""
     session = running.session(stopped, flags)
     tariff = running.started.tariff
-    if tariff:
-        cdr = priced(session, tariff)
+    cdr = priced(session, tariff) if tariff else None
+    if cdr:
         session = replace(session, total_cost=cdr.cost.excl_vat)
         draft.write(cdr_write(running.ref.owner, cdr, desk.directory.cpo(running.ref.owner)), place=running.place)
     else:
-        session = replace(session, flags=tuple(sorted({*session.flags, "no-tariff"})))
+        why = UNPRICEABLE if tariff else "no-tariff"
+        session = replace(session, flags=tuple(sorted({*session.flags, why})))
         ref = Ref("waiting", running.ref.owner, running.ref.key)
         draft.write(
-            Write(ref=ref, content=Waiting(tariff_id=running.started.connector.tariff_id), expect=0, what="new"),
+            Write(ref=ref, content=Waiting(tariff_id=running.started.connector.tariff_id, why=why), expect=0, what="new"),
             place=running.place,
         )
     draft.write(running.write(session, "end"), running.written, place=running.place)
@@ -234,7 +237,7 @@ def _count(held: Holding, draft: Draft, running: Running, number: int, readings:
 
 def _row(held: Holding, draft: Draft, connector_number: int, session_id: str, readings: tuple[Reading, ...]) -> NewReading:
     return NewReading(
-        owner=held.owner,
+        owner=session_ref(session_id).owner if session_id else held.owner,  # also when its station has gone to another CPO
         station=held.station.id,
         evse=held.evse_uid(connector_number),
         connector=connector_number,

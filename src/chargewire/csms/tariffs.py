@@ -34,11 +34,15 @@ async def tariff_for(journal: Journal, owner: str, connector: Connector, at: dat
     return tariff
 
 
-def priced(session: Session, tariff: Tariff) -> Cdr:
-    """The CDR of a finished session."""
+def priced(session: Session, tariff: Tariff) -> Cdr | None:
+    """The CDR of a finished session; None if what its meter said is beyond any sum of money."""
     stopped = session.stopped
     assert stopped is not None, session.id
-    cost = price(tariff, session.periods, stopped.at, session.started.location.time_zone)
+    try:
+        cost = price(tariff, session.periods, stopped.at, session.started.location.time_zone)
+    except ArithmeticError as error:
+        trouble("session.unpriceable", session_id=session.id, energy_wh=session.energy_wh, why=error)
+        return None
     return cdr_of(session, cost)
 
 

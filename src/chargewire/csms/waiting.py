@@ -10,6 +10,7 @@ from chargewire.csms.tariffs import cdr_write, priced, tariff_for
 from chargewire.journal.memory import Journal, ListQuery, LostRace, Stored, Unit, Write
 from chargewire.log import event
 
+UNPRICEABLE = "unpriceable"
 _session = msgspec.json.Decoder(Session)
 
 
@@ -31,7 +32,10 @@ async def price_waiting(journal: Journal, directory: Directory, owners: tuple[st
     while True:
         page = await journal.walk(query)
         for stored in page.rows:
-            tariff = (stored.ref.owner, _waiting.decode(stored.body).tariff_id)
+            waiting = _waiting.decode(stored.body)
+            if waiting.why == UNPRICEABLE:  # for people to look at: no tariff makes a number of it
+                continue
+            tariff = (stored.ref.owner, waiting.tariff_id)
             if tariff not in missing and await _price_one(journal, directory, stored):
                 priced_now += 1
             else:
@@ -50,7 +54,10 @@ async def _price_one(journal: Journal, directory: Directory, waiting: Stored) ->
     tariff = await tariff_for(journal, waiting.ref.owner, started.connector, started.at)
     if tariff is None:
         return False
-    cdr = msgspec.structs.replace(priced(session, tariff), tariff=tariff)
+    cdr = priced(session, tariff)
+    if cdr is None:
+        return False
+    cdr = msgspec.structs.replace(cdr, tariff=tariff)
     done = Write(ref=waiting.ref, content=waiting.body, expect=waiting.version, what="priced", deleted=True)
     write = cdr_write(waiting.ref.owner, cdr, directory.cpo(waiting.ref.owner))
     try:
