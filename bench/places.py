@@ -1,6 +1,7 @@
 """What a CPO has before its stations connect, made by the admin API: a network, a CPO, locations, a tariff, a token."""
 
 import json
+import re
 import urllib.request
 from typing import Any
 
@@ -41,6 +42,15 @@ def make_places(http: str, stations: int) -> None:
     for first in range(0, stations, STATIONS_PER_LOCATION):
         numbers = range(first, min(first + STATIONS_PER_LOCATION, stations))
         ask(http, "PUT", f"/admin/v1/locations/bench-{first}", _location(f"bench-{first}", numbers))
+
+
+def longest_hold_ms(http: str) -> float:
+    """For how long the server's event loop was held at most since its start, in ms."""
+    request = urllib.request.Request(f"{http}/metrics", headers={"Authorization": f"Token {ADMIN_TOKEN}"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        text = answer.read().decode()
+    found = re.search(r'chargewire_loop_longest_hold_seconds\{over="start"\} (\S+)', text)
+    return float(found[1]) * 1000 if found else 0.0
 
 
 def subscribe(http: str, **options: Any) -> str:
