@@ -51,7 +51,12 @@ class Floor:
         await self.connects()
 
     def _begin(self) -> None:
-        self.csms = Csms(self.journal, self.directory, self._keys, CsmsSettings(tick_s=3600, silent_at_least_s=0, heartbeat_s=0), lambda: self.now
+        self.csms = Csms(
+            self.journal,
+            self.directory,
+            self._keys,
+            CsmsSettings(tick_s=3600, silent_at_least_s=0, heartbeat_s=0),
+            lambda: self.now,
         )
 
     async def connects(self) -> None:

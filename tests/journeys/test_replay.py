@@ -32,6 +32,7 @@ def records(tmp_path: Path) -> list[dict[str, str]]:
     return rows
 
 
+@pytest.mark.long
 async def test_300_real_sessions_give_300_sessions_and_cdrs_to_the_wh_and_a_second_replay_adds_none(
     tmp_path: Path, records: list[dict[str, str]], database: str | None
 ) -> None:
