@@ -11,7 +11,7 @@ from chargewire.charging.location import Status
 from chargewire.charging.notification import StationNotification
 from chargewire.journal.memory import Deferred, Ref, Stored
 from chargewire.protocols.platform.status import STATUS
-from chargewire.push.lane import Lane, Saving
+from chargewire.push.lane import Lane, Saving, Walk
 from chargewire.push.places import PlaceRules
 from chargewire.push.records import CdrRules, NotificationRules
 from chargewire.push.rules import SECOND, Loaded, Pacing, Rules, Send
@@ -65,6 +65,7 @@ class Life:
         self.flying: list[Send] = []
         self.seen: dict[Ref, int] = {}  # highest version that the receiver has taken
         self.known: dict[str, Any] = {}  # what it holds by path
+        self.doubtful: set[Ref] = set()  # nobody knows what it has of them
         self.count = 0
         self.lane = self.fresh()
 
@@ -101,6 +102,7 @@ class Life:
             send = self.lane.offer(ref, self.load(ref), self.now)
             if send is not None:
                 assert send.ref.owner in self.scope  # I4
+                assert send.method != "PATCH" or send.ref not in self.doubtful
                 self.flying.append(send)
 
     def answers(self, number: int) -> None:
@@ -110,6 +112,10 @@ class Life:
             verdict = ANSWERS[number // 8 % len(ANSWERS)]
             if verdict is OK or (verdict is ENDPOINT and number // 64 % 2):
                 self.receive(send)
+            if verdict.doubt:
+                self.doubtful.add(send.ref)
+            elif verdict is OK:
+                self.doubtful -= {send.ref, *(ref for ref, _ in send.covers)}
             self.lane.settle(send, verdict, self.now)
 
     def waits(self, number: int) -> None:
@@ -130,6 +136,7 @@ class Life:
         for send in self.flying if number % 2 else ():
             self.receive(send)
         self.flying.clear()
+        self.doubtful.clear()
         self.lane = self.fresh()
 
     def loses_an_owner(self, number: int) -> None:
@@ -156,6 +163,7 @@ class Life:
             while self.flying:
                 send = self.flying.pop(0)
                 self.receive(send)
+                self.doubtful.discard(send.ref)
                 self.lane.settle(send, OK, self.now)
             if not self.lane._entries and self.lane.read == len(self.shelf.changes):
                 break
@@ -225,7 +233,7 @@ class Places(Life):
 
     def write(self, key: str, owner: str, kind: int) -> None:
         """A location with two EVSEs, or the status of one."""
-        key = f"{key}{owner}"
+        key = f"{KEYS[0]}{owner}"  # few, so that their changes meet
         refs = [Ref("evse", owner, f"{key}-{number}") for number in (1, 2)]
         if kind == 0 or refs[0] not in self.shelf.objects:
             for ref in refs:
@@ -233,7 +241,7 @@ class Places(Life):
             self.shelf.write(Ref("location", owner, key), _location(key, (refs[0].key, refs[1].key), str(self.count)), "static")
         else:
             ref = refs[kind % 2]
-            what = "static" if kind == 5 else "status"
+            what = "static" if kind > 3 else "status"
             content = self.evse(ref, key)
             if what == "status":  # and nothing else
                 content = replace(content, floor_level=msgspec.json.decode(self.shelf.objects[ref].body)["floor_level"])
@@ -309,3 +317,43 @@ def test_a_cdr_is_told_whatever_happens(steps: list[tuple[str, int]]) -> None:
 @given(LIVES)
 def test_a_notification_is_told_whatever_happens(steps: list[tuple[str, int]]) -> None:
     Notifications().live(steps)
+
+
+def test_what_a_refused_key_is_about_is_remembered_over_a_restart() -> None:
+    life = Places()
+    life.write("", OWNERS[0], 0)
+    ref = Ref("evse", OWNERS[0], "K1NL-AAA-1")
+    life.follows()
+    while life.lane.active:  # until the location is told
+        life.sends(0)
+        life.answers(0)
+    life.write("", OWNERS[0], 4)  # an EVSE gets another floor
+    life.follows()
+    life.sends(0)
+    assert [(send.ref, send.method) for send in life.flying] == [(ref, "PUT")]
+    life.answers(8 * ANSWERS.index(REFUSED))
+    life.saves(0)
+    assert life.disk[ref].code == "422"
+    life.dies(0)
+    life.now += 10 * SECOND
+    life.sends(0)
+    assert [(send.ref, send.method) for send in life.flying] == [(ref, "PUT")]
+    life.ends_well()
+
+
+def test_objects_that_are_walked_are_remembered_as_walked_only_when_they_are_told() -> None:
+    life = Places()
+    life.write("", OWNERS[0], 0)
+    place = Ref("location", OWNERS[0], "K1NL-AAA")
+    life.lane.advance(len(life.shelf.changes))
+    walk = Walk(frozenset(OWNERS))
+    life.lane.begin(walk)
+    life.lane.walk_to(walk, place, life.now)
+    life.lane.walked_through(walk)
+    life.saves(0)
+    assert not life.lane.walked
+    life.sends(0)
+    life.answers(0)
+    life.saves(0)
+    assert life.lane.walked == frozenset(OWNERS)
+    assert life.fresh().walked == frozenset(OWNERS)
