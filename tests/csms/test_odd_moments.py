@@ -10,6 +10,7 @@ from chargewire.charging.commands import Restart
 from chargewire.charging.errors import MemoryUnavailable
 from chargewire.charging.location import Status
 from chargewire.charging.session import SessionStatus
+from chargewire.csms.knocks import MOST_NEW
 from chargewire.csms.parties import put_cpo
 from chargewire.csms.places import put_location
 from chargewire.journal.memory import Journal, ListQuery, LogQuery, Unit, Write
@@ -155,3 +156,9 @@ async def test_a_session_that_is_not_there_any_more_holds_its_station_up_no_long
     await floor.restart()
     await floor.says(Status.AVAILABLE)
     await floor.starts(register_wh=5, at=T0 + minute)
+
+
+async def test_names_that_somebody_makes_up_fill_no_disk(floor: Floor) -> None:
+    for number in range(MOST_NEW + 50):
+        assert await floor.csms.admit(f"X-{number}") is None
+    assert await floor.journal.count(ListQuery(kind="parked", owners=("",))) == MOST_NEW

@@ -28,6 +28,7 @@ from chargewire.log import event
 
 WRITE_EVERY_S = 60.0
 MOST = 1000  # identities remembered between two writes: a scan of the address space fills no memory
+MOST_NEW = 200  # new identities that are written down in a minute; the others are refused as well, and forgotten
 PARKED_INTERVAL_S = 30  # when a parked station may ask again whether it is known by now
 
 
@@ -52,6 +53,7 @@ class Knocks:
         self._journal = journal
         self._clock = clock
         self._counted: dict[str, tuple[float, int]] = {}  # identity → last write, knocks since
+        self._minute = (monotonic(), 0)  # when it began, new names since
 
     async def note(self, station_id: str, *, parked: bool, boot: Boot | None = None) -> None:
         """Remember a knock."""
@@ -59,11 +61,21 @@ class Knocks:
         if boot is None and monotonic() - written_at < WRITE_EVERY_S:
             self._counted[station_id] = (written_at, times + 1)
             return
+        if station_id not in self._counted and not self._has_room():
+            return
         if len(self._counted) >= MOST:
             del self._counted[next(iter(self._counted))]
         self._counted[station_id] = (monotonic(), 0)
         await self._write(station_id, times + 1, parked, boot)
         event("station.unknown", station_id=station_id, parked=parked)
+
+    def _has_room(self) -> bool:
+        """Whether one more name may be written down this minute: somebody who makes names up fills neither disk nor log."""
+        now = monotonic()
+        if now - self._minute[0] >= WRITE_EVERY_S:
+            self._minute = (now, 0)
+        self._minute = (self._minute[0], self._minute[1] + 1)
+        return self._minute[1] <= MOST_NEW
 
     async def _write(self, station_id: str, times: int, parked: bool, boot: Boot | None) -> None:
         ref, now = Ref("parked", "", station_id), self._clock()

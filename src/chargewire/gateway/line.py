@@ -21,6 +21,7 @@ from chargewire.log import event, trouble
 from chargewire.protocols.ocpp.dialect import Dialect, Row, blank, read_row
 from chargewire.protocols.ocpp.rpc import Answered, BadFrame, Call, Conversation, Stray, answered, id_text, refused
 
+MOST_WAITING_BYTES = 1024 * 1024  # of one station; then its socket is not read until all of it is answered
 MOST_COMPLAINTS = 5  # of one connection, in the log; the rest is counted
 _TOKEN = re.compile(rb'("(?:parentI|i)dTag"\s*:\s*)("[^"]*"|[^,}\s]+)')  # tokens stay out of the log
 
@@ -50,6 +51,7 @@ class Line:
         "_opened_at",
         "_pump",
         "_talk",
+        "_waiting_bytes",
         "address",
         "admission",
         "dialect",
@@ -68,6 +70,7 @@ class Line:
         self._house = house
         self._talk = Conversation()
         self._inbox: list[Call] = []
+        self._waiting_bytes = 0  # of what came since nothing waited
         self._link: StationLink | None = None
         self._errands: Errands | None = None
         self._heard = False
@@ -92,9 +95,10 @@ class Line:
             return
         if type(said) is Call:
             self._inbox.append(said)
+            self._waiting_bytes += len(data)
             if self._pump is None:
                 self._pump = self._house.loop.create_task(self._answer_all())
-            elif len(self._inbox) >= self._house.most_waiting:
+            elif len(self._inbox) >= self._house.most_waiting or self._waiting_bytes > MOST_WAITING_BYTES:
                 self.socket.pause_reading()
             if not self._heard:
                 self._heard = True
@@ -172,7 +176,9 @@ class Line:
                     socket.send(answer)
                     if socket.choked:
                         await socket.drained()
-                if socket.paused and len(inbox) * 2 <= self._house.most_waiting:
+                if not inbox:
+                    self._waiting_bytes = 0
+                if socket.paused and len(inbox) * 2 <= self._house.most_waiting and self._waiting_bytes <= MOST_WAITING_BYTES:
                     socket.resume_reading()
         finally:
             self._pump = None

@@ -26,13 +26,16 @@ _PAIR = re.compile(r"(?P<name>[\w.-]+)(?P<sign>\s*[=:]\s*)(?P<value>[^\s,;&]+)")
 
 
 def masked(payload: bytes) -> bytes:
-    """The payload with its secrets replaced; the very same bytes if it holds none. What is not JSON is masked as a whole."""
+    """The payload with its secrets replaced; the very same bytes if it holds none.
+
+    What is not JSON, or nested beyond reason, is masked as a whole.
+    """
     try:
         value = msgspec.json.decode(payload)
-    except msgspec.MsgspecError:
+        clean = _clean(value)
+        return payload if clean == value else msgspec.json.encode(clean)
+    except (msgspec.MsgspecError, RecursionError):  # hundreds of brackets in each other: nobody's message
         return b'"' + MASK.encode() + b'"'
-    clean = _clean(value)
-    return payload if clean == value else msgspec.json.encode(clean)
 
 
 def _clean(value: Any) -> Any:
