@@ -2,6 +2,7 @@
 
 import logging
 
+_QUOTED = frozenset(" '\"=")
 _log = logging.getLogger("chargewire")
 
 
@@ -17,4 +18,9 @@ def trouble(name: str, /, *, cause: BaseException | None = None, **fields: objec
 
 
 def _written(fields: dict[str, object]) -> str:
-    return " ".join(f"{name}={str(value)!r}" if " " in str(value) else f"{name}={value}" for name, value in fields.items())
+    return " ".join(f"{name}={_plain(str(value))}" for name, value in fields.items())
+
+
+def _plain(text: str) -> str:
+    """Quoted if it is not one plain word: what stations and customers send makes no line of its own."""
+    return text if text.isprintable() and not _QUOTED.intersection(text) else repr(text)

@@ -7,7 +7,7 @@ import msgspec
 from litestar import Response, get, put
 from litestar.params import FromPath
 
-from chargewire.api.admin_lists import ListAsked, answer, answer_list, plain, plain_owned, stored_at, times
+from chargewire.api.admin_lists import ListAsked, answer, answer_list, plain, plain_owned, stored_at, times, whole_of
 from chargewire.api.context import Api, Asking
 from chargewire.api.gate import admin
 from chargewire.charging.errors import Unknown
@@ -184,13 +184,13 @@ async def write_token_of(request: Asking, party: FromPath[str], uid: FromPath[st
 
 async def _one(api: Api, ref: Ref, what: str) -> Response[bytes]:
     stored = await stored_at(api, what, [ref])
-    return answer(msgspec.json.decode(stored.body) | times(stored))
+    return answer(whole_of(stored) | times(stored))
 
 
 async def _kept(api: Api, kept: Kept) -> Response[bytes]:
     """What was written, 201 if it was made."""
     stored = await stored_at(api, kept.ref.kind, [kept.ref])
-    return answer(msgspec.json.decode(stored.body) | times(stored), 201 if kept.created else 200)
+    return answer(whole_of(stored) | times(stored), 201 if kept.created else 200)
 
 
 async def _station_described(api: Api, stored: Stored) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from chargewire.api.asking import capped, query_of
 from chargewire.api.context import Api, Asking
 from chargewire.api.faults import JSON, BadParameter
 from chargewire.charging.errors import Unknown
+from chargewire.csms.directory import TYPES
 from chargewire.journal.memory import ListQuery, Ref, Stored
 from chargewire.protocols.platform.moments import stamped
 from chargewire.sharing.keys import Unsealable
@@ -62,13 +63,21 @@ async def stored_at(api: Api, what: str, refs: Sequence[Ref]) -> Stored:
 
 
 async def plain(rows: Sequence[Stored]) -> list[dict[str, Any]]:
-    """Objects as they are kept."""
-    return [msgspec.json.decode(stored.body) for stored in rows]
+    """Objects as they are kept, with what they have by default."""
+    return [whole_of(stored) for stored in rows]
 
 
 async def plain_owned(rows: Sequence[Stored]) -> list[dict[str, Any]]:
     """The same, with whose they are."""
-    return [{"owner": stored.ref.owner, **msgspec.json.decode(stored.body)} for stored in rows]
+    return [{"owner": stored.ref.owner, **whole_of(stored)} for stored in rows]
+
+
+def whole_of(stored: Stored) -> dict[str, Any]:
+    """One object as it is kept; of a party also what was not said and so is as usual (`publish_all_cdrs`, `currency`)."""
+    if stored.ref.kind not in ("network", "cpo", "emsp"):
+        kept: dict[str, Any] = msgspec.json.decode(stored.body)
+        return kept
+    return msgspec.structs.asdict(msgspec.json.decode(stored.body, type=TYPES[stored.ref.kind]))
 
 
 def times(stored: Stored) -> dict[str, str]:

@@ -158,10 +158,16 @@ class Front:
             scope["path"] = path
             scope["raw_path"] = path.encode()
 
+        bodiless = scope["method"] == "HEAD" and path != "/live"  # the headers of what GET gives (RFC 9110 §9.3.2)
+        if bodiless:
+            scope = {**scope, "method": "GET"}
+
         async def sent(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+            elif bodiless:
+                message = {"type": "http.response.body", "body": b"", "more_body": bool(message.get("more_body"))}
             await send(message)
 
         try:

@@ -1,6 +1,6 @@
 """What can be wrong with a request, and what each side answers: the Platform API in its envelope, the rest as RFC 9457."""
 
-import logging
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException
 from chargewire.api.context import Asking, api_of
 from chargewire.charging.errors import ChargingError, MemoryUnavailable, Refused, StationOffline, Unknown
 from chargewire.journal.memory import LostRace, NameTaken
+from chargewire.log import trouble
 from chargewire.protocols.platform.envelope import (
     BAD_PARAMETER,
     CLIENT_ERROR,
@@ -22,8 +23,6 @@ from chargewire.protocols.platform.moments import moment
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 RETRY_AFTER_S = "5"
-
-_log = logging.getLogger(__name__)
 
 
 class BadParameter(Exception):
@@ -50,7 +49,7 @@ def pull_fault(request: Asking, error: Exception) -> Response[bytes]:
     """An error in the Platform API's envelope."""
     status, code, message, headers = _pull_answer(error)
     if status == 500:
-        _log.exception("request.failed path=%s", request.url.path, exc_info=error)
+        trouble("request.failed", cause=error, path=request.scope["path"])
     body = of_error(code, message, moment(api_of(request).now()))
     return Response(body, status_code=status, media_type=JSON, headers=headers)
 
@@ -70,7 +69,7 @@ def _pull_answer(error: Exception) -> tuple[int, int, str, dict[str, str]]:
         case MemoryUnavailable():
             return 503, SERVER_ERROR, "cannot be read at the moment", {"Retry-After": RETRY_AFTER_S}
         case HTTPException() if error.status_code < 500:
-            return error.status_code, CLIENT_ERROR, error.detail, {}
+            return error.status_code, CLIENT_ERROR, error.detail, error.headers or {}
         case _:
             return 500, SERVER_ERROR, "something went wrong on our side", {}
 
@@ -89,11 +88,11 @@ def admin_fault(request: Asking, error: Exception) -> Response[bytes]:
     """An error as problem details."""
     status, title, headers = _admin_answer(error)
     field = error.field if isinstance(error, Refused) else error.name if isinstance(error, BadParameter) else None
-    detail = str(error)
+    detail = str(error) or title
     if isinstance(error, HTTPException):
         detail = error.detail
     if status == 500:
-        _log.exception("request.failed path=%s", request.url.path, exc_info=error)
+        trouble("request.failed", cause=error, path=request.scope["path"])
         detail = "something went wrong on our side"
     return problem(Problem(title=title, status=status, detail=detail, field=field), headers)
 
@@ -115,7 +114,7 @@ def _admin_answer(error: Exception) -> tuple[int, str, dict[str, str]]:
         case MemoryUnavailable():
             return 503, "Cannot be kept at the moment", {"Retry-After": RETRY_AFTER_S}
         case HTTPException() if error.status_code < 500:
-            return error.status_code, "Bad request", {}
+            return error.status_code, HTTPStatus(error.status_code).phrase, error.headers or {}
         case ChargingError():
             return 422, "Refused", {}
         case _:

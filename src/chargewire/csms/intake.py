@@ -16,7 +16,7 @@ READ_ONLY = frozenset(
 )
 """Fields that an answer of ours may hold and a body of theirs therefore may hold too; what they say is not looked at."""
 
-_AT = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
+_AT = re.compile(r"^(?P<message>.*?)(?: - at (?:`key` in )?`\$\.?(?P<path>.*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
 
 
@@ -26,6 +26,8 @@ def read(body: bytes, shape: type[T]) -> T:
         raw = msgspec.json.decode(body)
     except msgspec.DecodeError as error:
         raise Refused(f"not JSON: {error}") from error
+    except RecursionError as error:
+        raise Refused("not JSON that anybody means: it is nested too deeply") from error
     _known(raw, inspect.type_info(shape), "")
     try:
         return msgspec.json.decode(body, type=shape)

@@ -47,6 +47,8 @@ async def put_network(registry: Registry, network_id: str, body: bytes) -> Kept:
     """Make or change a network. Raises Refused."""
     given = read(body, NetworkInput)
     network_id = check_id(network_id, given.id, "id")
+    if known := registry.directory.network(network_id):  # what belongs to it names it as it was written first
+        network_id = known.id
     return await registry.keep(Ref("network", "", network_id), Network(id=network_id, name=given.name))
 
 

@@ -30,6 +30,8 @@ async def put_location(registry: Registry, location_id: str, body: bytes) -> Kep
     """Make or change a location. Raises Refused."""
     given = read(body, LocationInput)
     location_id = check_id(location_id, given.id, "id")
+    if known := await registry.journal.find("location", location_id.lower()):  # its id keeps the case that it came with
+        location_id = known.ref.key
     owner = check_party(given.cpo)
     cpo = registry.directory.cpo(owner)
     if cpo is None:

@@ -18,6 +18,7 @@ from chargewire.charging.errors import MemoryUnavailable
 from chargewire.portal.picture import Studio
 
 EVERY_S = 1.0
+MOST_LOGIN = 4096  # bytes of the login form
 POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
 TYPES = {"page.css": "text/css", "page.js": "text/javascript"}
 _pages = files("chargewire.portal") / "pages"
@@ -37,7 +38,8 @@ async def status_page(request: Asking) -> Response[bytes]:
 async def login(request: Asking) -> Response[bytes]:
     """Keep a cookie that is good as long as the admin token stays what it is."""
     api = api_of(request)
-    form = parse_qs((await request.body()).decode("utf-8", "replace"))
+    body = await _at_most(request, MOST_LOGIN)
+    form = parse_qs(body.decode("utf-8", "replace"))
     cookie = cookie_for(api, form.get("token", [""])[0])
     response = Response(b"", status_code=303, headers={"location": "/" if cookie else "/?wrong"})
     if cookie:
@@ -86,6 +88,16 @@ async def _events(studio: Studio) -> AsyncIterator[bytes]:
             yield b"data: " + picture + b"\n\n"
             sent = picture
         await asyncio.sleep(EVERY_S)
+
+
+async def _at_most(request: Asking, most: int) -> bytes:
+    """The body; "" if it is longer than anything that is meant, for whoever sends it is not known yet."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > most:
+            return b""
+    return bytes(body)
 
 
 def _studio(request: Asking) -> Studio:

@@ -99,7 +99,8 @@ def check_tariff(tariff: Tariff) -> None:
 
 def _number(value: Decimal | int | None, field: str) -> None:
     """Neither NaN nor so large that no sum of money can hold it."""
-    if value is not None and not (Decimal(value).is_finite() and abs(value) <= LARGEST):
+    number = Decimal(value or 0)
+    if not (number.is_finite() and abs(number) <= LARGEST):
         raise Refused(f"must be a number of at most {LARGEST}", field)
 
 
