@@ -1,7 +1,6 @@
 """Recorded sessions: the energy of the record to the Wh, the same messages each time."""
 
 import os
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +12,7 @@ from chargewire.charging.facts import Metered, SessionEnded, SessionStarted
 from chargewire.simulator.acn import Record, course, read_records, shifted
 from chargewire.simulator.link import Address
 from chargewire.simulator.replay import by_station, messages, replay, token_of
-from simulator.foreign_csms import ForeignCsms, foreign_csms
+from simulator.foreign_csms import ForeignCsms
 
 SAMPLE = Path(chargewire.simulator.__file__).parent / "data" / "acn-sample.csv"
 TOTAL_WH = 342_673_910  # of all files, as measured by whoever gathered them: 342 673.91 kWh
@@ -30,12 +29,6 @@ def acn_files() -> list[Path]:
 @pytest.fixture(scope="module")
 def records() -> list[Record]:
     return read_records(acn_files())
-
-
-@pytest.fixture
-async def csms() -> AsyncIterator[ForeignCsms]:
-    async with foreign_csms() as csms:
-        yield csms
 
 
 def test_every_session_is_read_and_the_energies_add_up(records: list[Record]) -> None:

@@ -1,44 +1,17 @@
 """The virtual station before a central system that others made, over a real socket."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chargewire.simulator.car import Car
-from chargewire.simulator.link import Address
-from chargewire.simulator.outlet import Outlet, ac, dc
-from chargewire.simulator.station import Plan, Station
-from simulator.foreign_csms import ForeignCsms, call, foreign_csms, until
+from chargewire.simulator.outlet import ac, dc
+from simulator.conftest import living
+from simulator.foreign_csms import ForeignCsms, call, until
 
 TOKEN = "04AABBCC"
-Living = Callable[..., Any]
-
-
-@pytest.fixture
-async def csms() -> AsyncIterator[ForeignCsms]:
-    async with foreign_csms() as csms:
-        yield csms
-
-
-@asynccontextmanager
-async def living(csms: ForeignCsms, *, outlets: tuple[Outlet, ...] = (ac(11_040),), **plan: Any) -> AsyncIterator[Station]:
-    """A station that is switched on and accepted."""
-    settings = {"MeterValueSampleInterval": "1", "TransactionMessageRetryInterval": "0"} | plan.pop("settings", {})
-    password = plan.pop("password", None)
-    made = Plan(outlets=outlets, settings=settings, step_s=0.05, back_off_s=0.1, **{"speed": 600.0} | plan)
-    station = Station(Address(url=csms.url, station_id="CS-1", password=password), made)
-    life = asyncio.create_task(station.run())
-    try:
-        await asyncio.wait_for(station.ready.wait(), 8)
-        await until(lambda: csms.statuses(len(outlets)), "the first statuses")
-        yield station
-    finally:
-        life.cancel()
-        await asyncio.gather(life, return_exceptions=True)
 
 
 async def test_a_session_is_told_as_the_standard_has_it(csms: ForeignCsms) -> None:

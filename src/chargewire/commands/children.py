@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
@@ -85,30 +85,36 @@ class Children(AbstractAsyncContextManager["Children"]):
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._children: list[Child] = []
+        self._dead: asyncio.Queue[Child] = asyncio.Queue()
 
-    async def start(self, name: str, arguments: Sequence[str], *, line: Line | None = None, **environment: str) -> Child:
-        """Start `chargewire` with some arguments; `environment` is added to ours."""
+    async def start(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        line: Line | None = None,
+        may_end: bool = False,
+        environment: Mapping[str, str] | None = None,
+    ) -> Child:
+        """Start `chargewire` with some arguments; `environment` is added to ours. `may_end`: its end is no surprise."""
         log = self._logs / f"{name}.log"
         with log.open("wb") as errors:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "chargewire", *arguments,
                 stdout=asyncio.subprocess.PIPE, stderr=errors, stdin=asyncio.subprocess.DEVNULL,
-                env=os.environ | environment, start_new_session=True,
+                env=os.environ | dict(environment or {}), start_new_session=True,
             )  # fmt: skip
         child = Child(name, process, log, line)
         self._children.append(child)
+        if not may_end:
+            child.reading.add_done_callback(lambda _: self._dead.put_nowait(child))
         return child
 
     async def one_died(self) -> None:
-        """Wait until any of them ends. Raises ChildDied."""
-        await asyncio.wait([child.reading for child in self._children], return_when=asyncio.FIRST_COMPLETED)
-        dead = next(child for child in self._children if child.reading.done())
+        """Wait until one ends that should go on. Raises ChildDied."""
+        dead = await self._dead.get()
         await dead.process.wait()
         raise dead.died()
-
-    def forget(self, child: Child) -> None:
-        """Its end is no surprise any more."""
-        self._children.remove(child)
 
     async def __aenter__(self) -> Self:
         return self

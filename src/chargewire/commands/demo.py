@@ -117,25 +117,39 @@ async def _play(options: Options) -> bool:
     logs, received = options.data / "logs", options.data / "received"
     logs.mkdir(exist_ok=True)
     shutil.rmtree(received, ignore_errors=True)
-    outlets = by_station(read_records([SAMPLE]))
-    places = world(outlets)
     async with Children(logs) as children:
-        acceptance, production = await asyncio.gather(
-            _serve(children, options, "acceptance", 0), _serve(children, options, "production", 1)
-        )
-        push_token = secrets.token_urlsafe(16)
-        arguments = ["--port", str(options.receiver_port), "--token", push_token, "--save", str(received), "--colour"]
-        receiver = await children.start("receiver", ["receive", *arguments], line=click.echo)
-        [receiver_url] = await receiver.listening(1)
-        password = secrets.token_urlsafe(12)
-        await _furnish(acceptance, production, places, password)
-        click.echo("delivering a month of real sessions …")
-        await _deliver_history(children, acceptance)
-        customers = await asyncio.to_thread(_subscribe, acceptance, production, receiver_url, push_token)
-        show(acceptance, production, customers, receiver_url, logs)
-        await _connect(children, options, acceptance, places.acceptance, None)
-        await _connect(children, options, production, places.production, password)
-        return await _watch(children, options, received)
+        told = asyncio.create_task(_story(children, options, received))
+        died = asyncio.create_task(children.one_died())
+        try:
+            await asyncio.wait({told, died}, return_when=asyncio.FIRST_COMPLETED)
+            if died.done():
+                died.result()
+            return await told
+        finally:
+            for task in (told, died):
+                task.cancel()
+            await asyncio.gather(told, died, return_exceptions=True)
+
+
+async def _story(children: Children, options: Options, received: Path) -> bool:
+    """All that happens, in order; ends when what was to be checked has arrived, or the time is over."""
+    places = world(by_station(read_records([SAMPLE])))
+    acceptance, production = await asyncio.gather(
+        _serve(children, options, "acceptance", 0), _serve(children, options, "production", 1)
+    )
+    push_token = secrets.token_urlsafe(16)
+    arguments = ["--port", str(options.receiver_port), "--token", push_token, "--save", str(received), "--colour"]
+    receiver = await children.start("receiver", ["receive", *arguments], line=click.echo)
+    [receiver_url] = await receiver.listening(1)
+    password = secrets.token_urlsafe(12)
+    await _furnish(acceptance, production, places, password)
+    click.echo("delivering a month of real sessions …")
+    await _deliver_history(children, acceptance)
+    customers = await asyncio.to_thread(_subscribe, acceptance, production, receiver_url, push_token)
+    show(acceptance, production, customers, receiver_url, options.data / "logs")
+    await _connect(children, options, acceptance, places.acceptance, None)
+    await _connect(children, options, production, places.production, password)
+    return await _watch(options, received)
 
 
 async def _serve(children: Children, options: Options, name: str, offset: int) -> Environment:
@@ -151,7 +165,7 @@ async def _serve(children: Children, options: Options, name: str, offset: int) -
     ]
     for option, port in (("--port", options.port), ("--ocpp-port", options.ocpp_port)):
         arguments += [option, str(port + offset if port else 0)]
-    child = await children.start(name, arguments, CHARGEWIRE_ADMIN_TOKEN=admin_token)
+    child = await children.start(name, arguments, environment={"CHARGEWIRE_ADMIN_TOKEN": admin_token})
     urls = await child.listening(2)
     url, ocpp_url = sorted(urls, key=lambda each: each.startswith("ws"))
     return Environment(name=name, url=url, ocpp_url=ocpp_url, admin_token=admin_token)
@@ -165,9 +179,8 @@ async def _furnish(acceptance: Environment, production: Environment, places: Wor
 async def _deliver_history(children: Children, acceptance: Environment) -> None:
     cards = [option for card in CARDS for option in ("--token", card)]
     arguments = ["--url", acceptance.ocpp_url, "--replay", str(SAMPLE), "--shift", "--prefix", HISTORY, "--quiet", *cards]
-    child = await children.start("history", ["station", *arguments], line=lambda line: click.echo(f"  {line}"))
+    child = await children.start("history", ["station", *arguments], line=lambda line: click.echo(f"  {line}"), may_end=True)
     await child.succeeded()
-    children.forget(child)
 
 
 def _subscribe(acceptance: Environment, production: Environment, receiver_url: str, push_token: str) -> list[Customer]:
@@ -205,28 +218,22 @@ async def _connect(
         arguments += [option for station in stations for option in ("--id", station)]
         name = f"stations-{environment.name}-{'dc' if dc else 'ac'}-{power_kw:g}-{connectors}"
         secret = {"CHARGEWIRE_STATION_PASSWORD": password} if password else {}
-        await children.start(name, ["station", *arguments, *cards], line=_station_line(options), **secret)
+        await children.start(name, ["station", *arguments, *cards], line=_station_line(options), environment=secret)
 
 
 def _station_line(options: Options) -> Callable[[str], None] | None:
     return (lambda line: click.secho(line, dim=True)) if options.stations else None
 
 
-async def _watch(children: Children, options: Options, received: Path) -> bool:
-    """Wait for the end; a process that dies ends all. True if nothing was to be checked, or everything arrived."""
-    died = asyncio.create_task(children.one_died())
+async def _watch(options: Options, received: Path) -> bool:
+    """Wait for the end. True if nothing was to be checked, or everything arrived."""
     limit_s = options.minutes * 60 if options.minutes else ONCE_S if options.once else None
     clock = asyncio.get_running_loop().time
     end = clock() + limit_s if limit_s else None
-    try:
-        while end is None or clock() < end:
-            if died.done():
-                died.result()
-            await asyncio.sleep(0.5)
-            if options.once and not EXPECTED - arrived(received):
-                break
-    finally:
-        died.cancel()
+    while end is None or clock() < end:
+        await asyncio.sleep(0.5)
+        if options.once and not EXPECTED - arrived(received):
+            break
     return end is None or _verdict(received)
 
 

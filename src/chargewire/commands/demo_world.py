@@ -72,14 +72,13 @@ def furnish(admin: Caller, cpos: Sequence[Cpo], places: Sequence[Place], passwor
 
 
 def subscribe(admin: Caller, name: str, cpos: object, modules: dict[str, list[str]], push_to: str, push_token: str) -> str:
-    """A live subscription with its token; one of that name that is there already gets a new token. Raises ClickException."""
+    """A live subscription; gives its token. One of that name from an earlier run ends. Raises ClickException."""
     pushed = [module for module, directions in modules.items() if "push" in directions]
     endpoints = {module: {"url": f"{push_to}/{module}", "token": push_token, "min_patch_s": MIN_PATCH_S} for module in pushed}
     grants = [{"cpos": cpos, "modules": modules}]
     there = next((each["id"] for each in _listed(admin.call("GET", "subscriptions")) if each["name"] == name), None)
     if there:
-        admin.call("PATCH", f"subscriptions/{there}", {"grants": grants, "endpoints": endpoints})
-        return str(admin.call("POST", f"subscriptions/{there}/rotate", {"overlap_s": 0})["token"])
+        admin.call("DELETE", f"subscriptions/{there}")
     body = {"name": name, "network_id": NETWORK, "grants": grants, "endpoints": endpoints}
     return str(admin.call("POST", "subscriptions", body)["token"])
 
