@@ -162,3 +162,39 @@ async def test_names_that_somebody_makes_up_fill_no_disk(floor: Floor) -> None:
     for number in range(MOST_NEW + 50):
         assert await floor.csms.admit(f"X-{number}") is None
     assert await floor.journal.count(ListQuery(kind="parked", owners=("",))) == MOST_NEW
+
+
+class BrokenAt(Broken):
+    """A journal that cannot write at one place."""
+
+    def __init__(self, journal: Journal, place: str) -> None:
+        super().__init__(journal)
+        self._place = place
+
+    async def append(self, unit: Any) -> Any:
+        if self.broken and unit.place == self._place:
+            raise MemoryUnavailable("for a test")
+        return await self._journal.append(unit)
+
+
+@pytest.mark.parametrize("killed", [True, False])
+async def test_a_stop_that_was_half_written_when_its_station_had_moved_is_finished_by_its_repetition(
+    floor: Floor, killed: bool
+) -> None:
+    begun = await floor.starts(register_wh=0, at=T0)
+    floor.registry.on_stations = floor.csms.rewritten
+    await put_location(floor.registry, "LOC2", msgspec.json.encode(_location()))
+    link: Any = floor.link
+    broken = link._link._journal = BrokenAt(floor.journal, "LOC2")
+    with pytest.raises(MemoryUnavailable):
+        await floor.stops(begun.transaction_id, 1000, at=T0 + minute)
+    assert len(await floor.cdrs()) == 1
+    broken.broken = False
+    if killed:
+        await floor.restart()
+    await floor.stops(begun.transaction_id, 1000, at=T0 + minute)
+    assert [cdr.energy_wh for cdr in await floor.cdrs()] == [1000]
+    assert (await floor.station()).running == {}
+    assert await floor.status() != Status.CHARGING
+    again = await floor.starts(register_wh=1000, at=T0 + 2 * minute)
+    assert again.transaction_id != begun.transaction_id

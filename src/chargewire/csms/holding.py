@@ -1,7 +1,6 @@
 """What is held in memory of one station while its socket is open; it can be dropped at any time and read again."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 import msgspec
 
@@ -52,6 +51,16 @@ class Holding:
         session_id = self.station.running.get(connector_number)
         return next((run for run in self.by_transaction.values() if run.ref.key == session_id), None)
 
+    def mend(self, draft: Draft) -> None:
+        """Let go of sessions that are over although the station still has them.
+
+        The two are written in two steps if the station has gone to another location meanwhile, and the second may fail.
+        """
+        if len(self.by_transaction) < len(self.station.running):
+            open_ones = {run.ref.key for run in self.by_transaction.values()}
+            left = {number: key for number, key in self.station.running.items() if key in open_ones}
+            self.become(draft, replace(self.station, running=left))
+
     def become(self, draft: Draft, station: Station) -> None:
         """Write the station as it is now, and the status that its EVSEs have by that."""
         if station != self.station:
@@ -100,10 +109,8 @@ async def load_holding(journal: Journal, station_id: str) -> Holding:
     owner = stored.ref.owner
     found = await journal.get_many([Ref("evse", owner, uid) for uid in station.evse_uids])
     evses = [(found[ref], _evse.decode(found[ref].body)) for ref in found if not found[ref].deleted]
-    running = []
-    for session_id in station.running.values():
-        with suppress(Unknown):  # a session that is not there any more holds up nothing
-            running.append(await load_running(journal, session_ref(session_id)))
+    loaded = [await load_running(journal, session_ref(session_id)) for session_id in station.running.values()]
+    running = [run for run in loaded if run is not None]
     return Holding(stored, station, evses, running)
 
 

@@ -79,6 +79,7 @@ class Link:
 
         async def decide(held: Holding) -> bytes:
             draft = Draft(held.place)
+            held.mend(draft)
             make(held, draft, self._desk)
             await draft.commit(self._journal)
             return b""
@@ -115,6 +116,7 @@ class Link:
 
     async def _exchange(self, held: Holding, heard: Heard) -> bytes:
         draft = Draft(held.place, heard.message_id)
+        held.mend(draft)
         heard_at = self._clock()
         reply, flags = await self._decide(held, draft, heard, heard_at)
         answer = heard.answer(reply)

@@ -6,10 +6,9 @@ from time import monotonic
 
 import msgspec
 
-from chargewire.charging.errors import Unknown
 from chargewire.charging.pricing import price
 from chargewire.charging.reading import Reading
-from chargewire.charging.session import Session, Started, Stopped
+from chargewire.charging.session import Session, SessionStatus, Started, Stopped
 from chargewire.charging.tally import Tally
 from chargewire.journal.memory import Journal, LogQuery, ReadingRow, Ref, Stored, Write
 
@@ -97,11 +96,14 @@ def session_write(ref: Ref, session: Session, expect: int, what: str) -> Write:
     )
 
 
-async def load_running(journal: Journal, ref: Ref) -> Running:
-    """A running session as its readings tell it: after a restart nothing that was acknowledged is missing."""
+async def load_running(journal: Journal, ref: Ref) -> Running | None:
+    """A running session as its readings tell it: after a restart nothing that was acknowledged is missing.
+
+    None if it is over, or not there any more.
+    """
     stored = await journal.get(ref)
-    if stored is None:
-        raise Unknown("session", ref.key)
+    if stored is None or stored.state not in (SessionStatus.ACTIVE, SessionStatus.PENDING):
+        return None
     session = msgspec.json.decode(stored.body, type=Session)
     running = Running(stored.ref, stored.version, session.started, session.flags)
     async for row in readings_of(journal, stored):
