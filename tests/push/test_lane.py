@@ -11,7 +11,9 @@ from chargewire.charging.location import Status
 from chargewire.charging.notification import StationNotification
 from chargewire.journal.memory import Deferred, Ref, Stored
 from chargewire.protocols.platform.status import STATUS
-from chargewire.push.lane import Lane, Saving, Walk
+from chargewire.push.entry import Walk
+from chargewire.push.lane import Lane
+from chargewire.push.ledger import Saving
 from chargewire.push.places import PlaceRules
 from chargewire.push.records import CdrRules, NotificationRules
 from chargewire.push.rules import SECOND, Loaded, Pacing, Rules, Send
@@ -348,7 +350,7 @@ def test_objects_that_are_walked_are_remembered_as_walked_only_when_they_are_tol
     life.lane.advance(len(life.shelf.changes))
     walk = Walk(frozenset(OWNERS))
     life.lane.begin(walk)
-    life.lane.walk_to(walk, place, life.now)
+    life.lane.walk_to(walk, place)
     life.lane.walked_through(walk)
     life.saves(0)
     assert not life.lane.walked
@@ -357,3 +359,20 @@ def test_objects_that_are_walked_are_remembered_as_walked_only_when_they_are_tol
     life.saves(0)
     assert life.lane.walked == frozenset(OWNERS)
     assert life.fresh().walked == frozenset(OWNERS)
+
+
+def test_an_end_that_comes_while_an_older_state_is_being_loaded_does_not_wait_for_the_next_patch() -> None:
+    life = Sessions()
+    ref = Ref("session", OWNERS[0], KEYS[0])
+    life.write(KEYS[0], OWNERS[0], 0)
+    life.follows()
+    life.sends(0)
+    life.answers(0)
+    life.write(KEYS[0], OWNERS[0], 1)
+    life.follows()
+    assert life.lane.take(life.now, 1) == [ref]
+    older = life.load(ref)
+    life.write(KEYS[0], OWNERS[0], 5)
+    life.follows()
+    assert life.lane.offer(ref, older, life.now) is None
+    assert life.lane.take(life.now, 1) == [ref]

@@ -182,15 +182,16 @@ class Dispatcher:
     async def _open_lanes(self, target: Target) -> None:
         """Lanes of shards that we have and did not have, and none of those that we lost."""
         fleet = self._fleet
-        for part in [part for part in target.lanes if not fleet.ours(target.id, part)]:
-            del target.lanes[part]
+        for part in [part for part in target.lanes if fleet.epoch(target.id, part) != target.epochs[part]]:
+            del target.lanes[part]  # lost, or somebody else had it meanwhile
         missing = [part for part in range(fleet.journal.parts) if part not in target.lanes]
         if not missing:
             return
         target.cursors = {lane.part: lane.cursor for lane in await fleet.journal.lanes(target.id)}
         begins = self._begins.get(target.id)
         for part in missing:
-            if not fleet.ours(target.id, part):
+            epoch = fleet.epoch(target.id, part)
+            if epoch is None:
                 continue
             rows = await fleet.journal.deferred(target.id, part, DEFERRED)
             start = target.cursors.get(part)
@@ -198,7 +199,7 @@ class Dispatcher:
                 start = begins[part] if begins else await self._written_at(target, part)
             lane = Lane(target.id, part, target.rules, fleet.sees(target), start, pacing=target.pacing, cap=self._cap)
             lane.restore(rows)
-            target.lanes[part] = lane
+            target.lanes[part], target.epochs[part] = lane, epoch
 
     async def _written_at(self, target: Target, part: int) -> int:
         """The last change of a partition before the subscription was written as it is: numbers and stamps rise together."""

@@ -61,9 +61,9 @@ class Fleet:
             for lane in target.lanes.values():
                 yield target, lane
 
-    def ours(self, endpoint: str, part: int) -> bool:
-        """Whether a lane is ours."""
-        return shard_of(endpoint, part) in self.epochs
+    def epoch(self, endpoint: str, part: int) -> int | None:
+        """The epoch of a lane's shard; None if it is not ours."""
+        return self.epochs.get(shard_of(endpoint, part))
 
     def scope(self, target: Target) -> Scope | None:
         """What the target's subscription may see now."""

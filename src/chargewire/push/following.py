@@ -6,8 +6,9 @@ from collections.abc import Coroutine
 from chargewire.charging.errors import MemoryUnavailable
 from chargewire.journal.memory import Change, ListQuery, follow
 from chargewire.log import event, trouble
+from chargewire.push.entry import Walk
 from chargewire.push.fleet import Fleet
-from chargewire.push.lane import Lane, Walk
+from chargewire.push.lane import Lane
 from chargewire.push.target import Target
 
 BATCH = 1000
@@ -189,10 +190,9 @@ class Following:
                     trouble("push.memory", why=error)
                     await asyncio.sleep(AGAIN_S)
                     continue
-                now = self._fleet.clock()
                 for stored in page.rows:
                     if stored.part == lane.part and stored.seq > walk.newer_than:
-                        lane.walk_to(walk, stored.ref, now)
+                        lane.walk_to(walk, stored.ref)
                 self._fleet.flag(target)
                 if page.next is None:
                     break

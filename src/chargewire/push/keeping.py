@@ -7,7 +7,8 @@ from chargewire.charging.errors import MemoryUnavailable
 from chargewire.journal.memory import Deferred, Fenced, LanePosition, Ref
 from chargewire.log import trouble
 from chargewire.push.fleet import SHARDS, Fleet, shard_of
-from chargewire.push.lane import Lane, Saving
+from chargewire.push.lane import Lane
+from chargewire.push.ledger import Saving
 
 
 class Keeping:

@@ -104,7 +104,7 @@ class Pump:
         for target, lane, ref in taken:
             target.gate.ended()
             if target.alive:
-                lane.give_back([ref])
+                lane.give_back(ref)
                 self._fleet.flagged.add(target)
 
     async def _offer(self, taken: list[Taken], loaded: dict[Ref, Loaded]) -> None:
@@ -117,7 +117,7 @@ class Pump:
                 target.gate.ended()
             elif target.gate.paused:
                 target.gate.ended()
-                lane.give_back([ref])
+                lane.give_back(ref)
             else:
                 self._offer_one(target, lane, ref, loaded.get(ref), now)
 

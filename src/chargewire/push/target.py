@@ -58,6 +58,7 @@ class Target:
         self.rules = RULES[module]
         self.gate = Gate(window)
         self.lanes: dict[int, Lane] = {}  # those that are ours, by partition
+        self.epochs: dict[int, int] = {}  # under which epoch of its shard each of them was opened
         self.cursors: dict[int, int] = {}  # where those of others stood when we looked
         self.url = ""
         self.origin = Origin(False, "", 0)
