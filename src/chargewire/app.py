@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from chargewire.api.build import build_api
 from chargewire.api.context import ApiSettings
+from chargewire.api.http_guard import GuardedHttp
 from chargewire.api.renderings import RENDERINGS
 from chargewire.csms.desk import Csms, CsmsSettings
 from chargewire.csms.directory import Directory
@@ -54,7 +55,7 @@ async def run(settings: Settings) -> None:
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Running]:
     """An environment that accepts; ended in order when left: stations first, then customers, then the memory."""
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # who charges where is nobody else's business
     keys = Keys.load(settings.key_path)
     journal = await open_journal(settings.database_url, renderers=RENDERINGS)
     async with contextlib.AsyncExitStack() as stack:
@@ -117,7 +118,7 @@ async def _ocpp(gateway: Gateway, settings: Settings) -> str:
 async def _http(app: object, settings: Settings) -> AsyncIterator[str]:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
-        http="httptools",
+        http=GuardedHttp,
         loop="none",
         lifespan="off",
         log_config=None,

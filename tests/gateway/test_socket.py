@@ -75,12 +75,24 @@ async def test_a_message_sent_as_binary_is_read_all_the_same(house: House) -> No
         (frame(0, b"x"), 1002),
         (frame(1, b"x", final=False) + frame(1, b"y"), 1002),
         (frame(3, b"x"), 1002),
+        (frame(1 | 0x40, b"x"), 1002),
         (b"\x81\x01x", 1002),
         (frame(1, b"x" * 5000), 1009),
         (frame(1, b"x" * 3000, final=False) + frame(0, b"x" * 3000), 1009),
         (frame(8, struct.pack("!H", 1000)), 1000),
     ],
-    ids=["utf-8", "utf-8 in parts", "no beginning", "two beginnings", "opcode", "unmasked", "big frame", "big sum", "goodbye"],
+    ids=[
+        "utf-8",
+        "utf-8 in parts",
+        "no beginning",
+        "two beginnings",
+        "opcode",
+        "compressed",
+        "unmasked",
+        "big frame",
+        "big sum",
+        "goodbye",
+    ],
 )
 async def test_a_broken_peer_is_told_what_is_wrong_and_costs_one_connection(sent: bytes, code: int) -> None:
     async with open_house(max_message_bytes=4096) as house:

@@ -126,6 +126,8 @@ class Socket(WSListener):
         self.heard_at = monotonic()
         self._pinged = False
         kind = frame.msg_type
+        if frame.rsv1:  # compressed, which nobody agreed to (RFC 6455 §5.2)
+            raise WSProtocolError(WSCloseCode.PROTOCOL_ERROR, "a reserved bit is set")
         if kind == _TEXT and frame.fin and self._parts is None:
             self._take(frame.get_payload_as_bytes())
         elif kind in (_TEXT, _BINARY, _CONTINUATION):
