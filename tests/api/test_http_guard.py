@@ -23,7 +23,7 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
 async def served() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     server = uvicorn.Server(uvicorn.Config(hello, port=0, http=GuardedHttp, lifespan="off", log_config=None, loop="none"))
     running = asyncio.create_task(server.serve())
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110
         await asyncio.sleep(0.005)
     port = server.servers[0].sockets[0].getsockname()[1]
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
