@@ -210,3 +210,17 @@ def test_ten_thousand_readings_give_the_same_as_all_at_once() -> None:
 
 def reversed_(readings: list[Reading]) -> list[Reading]:
     return readings[::-1]
+
+
+def test_years_between_start_and_stop_make_days_of_periods_and_no_half_million_quarters() -> None:
+    years = 13 * 365 * 24 * 60
+    readings = [energy(minutes, minutes / 60) for minutes in (10, 40 * 1440 + 7, years // 2)]
+    session = as_known(started(0), readings, stopped(years, 120_000))
+    assert len(session.periods) < 31 * 96 + 13 * 366
+    assert sum(period.energy_wh for period in session.periods) == session.energy_wh
+    assert sum(period.charging_s + period.parking_s for period in session.periods) == years * 60
+    tally = Tally(started(0))
+    for reading in readings[::-1]:
+        tally.add(reading)
+        tally.session()
+    assert tally.session(stopped(years, 120_000)) == session

@@ -15,6 +15,9 @@ from chargewire.charging.curve import QUARTER_S, Series
 from chargewire.charging.energy import WH
 from chargewire.charging.session import Period
 
+LONG_S = 31 * 86_400
+DAY_S = 86_400
+
 
 class Course(Struct, frozen=True):
     """A curve's lists: energy in mWh at some seconds, parking since some seconds, current in mA and power in mW."""
@@ -37,6 +40,16 @@ class Cursor(Struct, frozen=True):
     power: int = 0
 
 
+def next_cut(start: int, t: int) -> int:
+    """Where a period that begins at second `t` is cut by the clock, in a session that began at `start`.
+
+    At the quarter of an hour; from the end of the first month on at midnight (UTC). Such a session is a car that was forgotten,
+    or a clock that was years behind at the start: half a million quarters would be of no use to anybody.
+    """
+    step = QUARTER_S if t - start < LONG_S else DAY_S
+    return t - t % step + step
+
+
 def next_period(course: Course, cursor: Cursor, end: int, started_at: datetime) -> tuple[Period, Cursor]:
     """The period that begins at the cursor, and where the next one does. `end`: where the session ends, as far as known.
 
@@ -46,7 +59,7 @@ def next_period(course: Course, cursor: Cursor, end: int, started_at: datetime) 
     change = cursor.change
     while change + 1 < len(course.changes) and course.changes[change + 1][0] <= cursor.t:
         change += 1
-    until = min(end, cursor.t - cursor.t % QUARTER_S + QUARTER_S)
+    until = min(end, next_cut(course.times[0], cursor.t))
     if change + 1 < len(course.changes):
         until = min(until, course.changes[change + 1][0])
     edge = bisect_right(course.times, until, cursor.edge) - 1

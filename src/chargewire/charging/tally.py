@@ -15,7 +15,7 @@ from chargewire.charging.energy import WH, Total, connector_power_w, final_total
 from chargewire.charging.flags import READING_AFTER_STOP, STOP_BEFORE_START
 from chargewire.charging.measured import Measured, measured
 from chargewire.charging.parking import Flow
-from chargewire.charging.periods import Course, Cursor, next_period
+from chargewire.charging.periods import Course, Cursor, next_cut, next_period
 from chargewire.charging.plausible import implausible
 from chargewire.charging.reading import Reading
 from chargewire.charging.session import Period, Session, SessionStatus, Started, Stopped
@@ -149,7 +149,7 @@ class Tally:
     def _settle(self, course: Course) -> None:
         """Make the periods that nothing newer changes, once and for all."""
         settled = self._curve.settled
-        while (self._cursors[-1].t // QUARTER_S + 1) * QUARTER_S < settled:
+        while next_cut(course.times[0], self._cursors[-1].t) < settled:
             period, cursor = next_period(course, self._cursors[-1], settled, self.started.at)
             self._periods.append(period)
             self._cursors.append(cursor)
