@@ -127,10 +127,11 @@ async def test_the_demo_tells_every_customer_what_it_may_see_and_ends_all(tmp_pa
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("when", ["delivering a month", r"live \(Ctrl"])
 @pytest.mark.parametrize("how", ["signal", "a death"])
-async def test_the_demo_ends_all_its_processes(tmp_path: Path, how: str) -> None:
+async def test_the_demo_ends_all_its_processes(tmp_path: Path, how: str, when: str) -> None:
     async with started("demo", "--data", str(tmp_path), "--port", "0", "--ocpp-port", "0", "--receiver-port", "0") as process:
-        await line_with(process, r"live \(Ctrl", 120)
+        await line_with(process, when, 120)
         servers = children_of(tmp_path)
         assert len(servers) >= 3
         if how == "signal":

@@ -46,7 +46,7 @@ class Child:
 
     async def succeeded(self) -> None:
         """Wait for its end. Raises ChildDied unless it ended well."""
-        await self.reading
+        await asyncio.shield(self.reading)  # who gives up waiting must not stop the reading
         if await self.process.wait() != 0:
             raise self.died()
 
@@ -63,7 +63,7 @@ class Child:
             except TimeoutError:
                 self.process.kill()
                 await self.process.wait()
-        await self.reading
+        await asyncio.wait({self.reading})
 
     async def _read(self) -> None:
         assert self.process.stdout
