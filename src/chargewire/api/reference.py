@@ -84,6 +84,7 @@ def openapi(app: Litestar, environment: str) -> dict[str, Any]:
     document = {
         "openapi": "3.0.3",
         "info": {"title": f"Chargewire ({environment})", "version": __version__, "description": ABOUT},
+        "tags": [{"name": tag} for tag in dict.fromkeys(map(_tag, sorted(paths, key=_customers_first)))],
         "paths": dict(sorted(paths.items())),
         "components": {"schemas": components, "securitySchemes": {"token": _SECURITY}},
         "security": [{"token": []}],
@@ -93,6 +94,10 @@ def openapi(app: Litestar, environment: str) -> dict[str, Any]:
 
 
 _SECURITY = {"type": "apiKey", "in": "header", "name": "Authorization", "description": "`Token …`, with the word and a space"}
+
+
+def _customers_first(path: str) -> tuple[bool, str]:
+    return not path.startswith("/api/"), path
 
 
 def _shapes(handler: HTTPRouteHandler) -> list[Any]:

@@ -48,7 +48,7 @@ async def put_location(registry: Registry, location_id: str, body: bytes) -> Kep
             await registry.on_stations(list(dict.fromkeys((*plan.live, *written))))
         return Kept(rewrite.ref, rewrite.created)
 
-    return await again(once)
+    return await again(once, registry.turns)
 
 
 class _Rewrite:

@@ -4,7 +4,9 @@ Every write is a PUT that may be repeated: it reads what is there, decides and w
 so again if somebody else was faster.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -55,6 +57,7 @@ class Registry:
         self.keys = keys
         self.now = clock
         self.check_url = check_url
+        self.turns = asyncio.Lock()  # of those that lost a race
         self.on_stations: Callable[[Sequence[str]], Awaitable[None]] = _nobody  # told of the stations that were written
 
     async def keep(
@@ -73,7 +76,7 @@ class Registry:
                 self.directory.put(name, committed.versions[0], content)  # type: ignore[arg-type]
             return Kept(name, before is None or before.deleted)
 
-        return await again(once)
+        return await again(once, self.turns)
 
     async def drop(self, ref: Ref, what: str, *, place: str = PLACE) -> None:
         """Delete an object. Raises Unknown."""
@@ -87,7 +90,7 @@ class Registry:
             if ref.kind in TYPES:
                 self.directory.put(before.ref, committed.versions[0], None)
 
-        await again(once)
+        await again(once, self.turns)
 
 
 async def _nobody(_: Sequence[str]) -> None:
@@ -105,11 +108,12 @@ async def find_token(journal: Journal, directory: Directory, cpo_party: str, uid
     return next((token for token in tokens if _token.decode(token.body).valid), tokens[0] if tokens else None)
 
 
-async def again(decide: Callable[[], Awaitable[T]]) -> T:
-    """Decide, and decide again as long as somebody else is faster. Raises LostRace after many tries."""
-    for _ in range(TRIES - 1):
-        try:
-            return await decide()
-        except LostRace:
-            continue
-    return await decide()
+async def again(decide: Callable[[], Awaitable[T]], turns: asyncio.Lock) -> T:
+    """Decide, and decide again as long as somebody else is faster; those that lost take turns. Raises LostRace after many."""
+    with suppress(LostRace):
+        return await decide()
+    async with turns:
+        for _ in range(TRIES - 2):
+            with suppress(LostRace):
+                return await decide()
+        return await decide()

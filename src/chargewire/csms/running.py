@@ -13,7 +13,7 @@ from chargewire.charging.tally import Tally
 from chargewire.journal.memory import Journal, LogQuery, ReadingRow, Ref, Stored, Write
 
 WRITE_EVERY_S = 1.0  # a running session is written at most this often, unless its status changes
-PRICE_EVERY_S = 30.0  # the running total of its cost is worked out at most this often
+PRICE_EVERY_S = 5.0  # the running total of its cost is worked out at most this often
 
 _readings = msgspec.json.Decoder(tuple[Reading, ...])
 
@@ -55,7 +55,7 @@ class Running:
         return self.dirty and monotonic() - self.written_at >= WRITE_EVERY_S
 
     def session(self, stopped: Stopped | None = None, flags: Sequence[str] = ()) -> Session:
-        """The session as known now, with the cost so far (excluding VAT, at most 30 s old)."""
+        """The session as known now, with the cost so far (excluding VAT, at most 5 s old)."""
         session = self.tally.session(stopped)
         return msgspec.structs.replace(
             session,

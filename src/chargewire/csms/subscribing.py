@@ -146,7 +146,7 @@ async def _change(registry: Registry, subscription_id: str, changed: Callable[[S
         await _write(registry, after, stored.version)
         return after
 
-    return await again(once)
+    return await again(once, registry.turns)
 
 
 async def _write(registry: Registry, subscription: Subscription, expect: int) -> None:

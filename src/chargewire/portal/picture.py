@@ -43,7 +43,7 @@ class StationRow(Struct, frozen=True, kw_only=True):
 
 
 class SessionRow(Struct, frozen=True, kw_only=True):
-    """`power_kw` is what flowed between the last two looks; None until there were two."""
+    """`power_kw` is what flowed between the last two looks, at first the highest measured in this quarter of an hour."""
 
     id: str
     cpo: str
@@ -198,13 +198,12 @@ class Studio:
         before = self._flow.get(session.id)
         if at is None or (before and before[0] == at):
             return before
-        if before is None:
-            return at, session.energy_wh, None
-        passed_s = (at - before[0]).total_seconds()
-        power_kw = (session.energy_wh - before[1]) * 3.6 / passed_s if passed_s > 0 else None
         measured_w = session.periods[-1].max_power_w if session.periods else None
-        if power_kw is not None and measured_w is not None:  # a virtual car may charge faster than the clock
-            power_kw = min(power_kw, measured_w / 1000)
+        power_kw = None if measured_w is None else measured_w / 1000
+        passed_s = (at - before[0]).total_seconds() if before else 0.0
+        if before and passed_s > 0:  # a virtual car may charge faster than the clock: never more than was measured
+            flowed_kw = (session.energy_wh - before[1]) * 3.6 / passed_s
+            power_kw = flowed_kw if power_kw is None else min(flowed_kw, power_kw)
         return at, session.energy_wh, None if power_kw is None else round(power_kw, 2)
 
     def _subscriptions(self) -> list[SubscriptionRow]:

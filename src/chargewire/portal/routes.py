@@ -30,6 +30,7 @@ async def status_page(request: Asking) -> Response[bytes]:
     api = api_of(request)
     name = "page.html" if api.settings.open_status or is_logged_in(request) else "login.html"
     text = (_pages / name).read_text(encoding="utf-8").replace("{{environment}}", api.settings.environment)
+    text = text.replace("{{logged_in}}", "" if is_logged_in(request) else "hidden")
     text = text.replace("{{said}}", "That was not the admin token." if "wrong" in request.query_params else "")
     return _page(text)
 
