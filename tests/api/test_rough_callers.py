@@ -1,11 +1,13 @@
 """Callers that mean harm, or write things in another way than others do."""
 
+import asyncio
 import logging
+from collections.abc import Awaitable
 from time import monotonic
 
 import pytest
 
-from api.house import ADMIN, House, place
+from api.house import ADMIN, Answer, House, place
 
 NEVER_ENDING = b"[" * 200_000
 
@@ -76,3 +78,12 @@ async def test_what_others_send_makes_no_line_of_the_log(caplog: pytest.LogCaptu
         event("call.not_implemented", action="Foo\n2026-11-24\x1b[0m", station_id="CS-1", count=3)
     (record,) = caplog.records
     assert record.getMessage() == r"call.not_implemented action='Foo\n2026-11-24\x1b[0m' station_id=CS-1 count=3"
+
+
+async def test_whoever_writes_the_same_things_at_once_gets_through_all_the_same(house: House) -> None:
+    def write(number: int) -> Awaitable[Answer]:
+        body = place("NL-AAA", "CS-RACE", name=f"Name {number}")
+        return house.admin("PUT", f"locations/RACE-{number % 2}", body)
+
+    answers = await asyncio.gather(*(write(number) for number in range(40)))
+    assert {answer.status for answer in answers} <= {200, 201}
