@@ -60,6 +60,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     journal = await open_journal(settings.database_url, renderers=RENDERINGS)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(journal.close)
+        await journal.serve_alone()
         directory = Directory(journal, keys)
         await directory.load()
         stack.push_async_callback(directory.close)

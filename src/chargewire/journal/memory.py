@@ -275,6 +275,12 @@ class Journal(Protocol):
     async def close(self) -> None:
         """Finish the open batches and let go."""
 
+    async def serve_alone(self) -> None:
+        """Be the only process that hears stations for this journal, until it is closed.
+
+        Raises JournalError if another one does so; one that was killed a moment ago is waited for.
+        """
+
     def part_of(self, place: str) -> int:
         """The partition that a place (a location id) belongs to."""
 

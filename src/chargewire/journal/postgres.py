@@ -12,6 +12,7 @@ from chargewire.journal.memory import (
     Change,
     Committed,
     Deferred,
+    JournalError,
     LanePosition,
     ListQuery,
     LogQuery,
@@ -21,7 +22,7 @@ from chargewire.journal.memory import (
     Unit,
 )
 from chargewire.journal.postgres_backup import dump_to
-from chargewire.journal.postgres_link import Line, Readers, connect, migrate
+from chargewire.journal.postgres_link import Connection, Line, Readers, connect, migrate
 from chargewire.journal.postgres_listen import Listener
 from chargewire.journal.postgres_write import PartWriter
 from chargewire.journal.prepared import Prepared, ident_of, name_place, prepare
@@ -29,6 +30,9 @@ from chargewire.journal.rendering import Renderers, rendering_of
 from chargewire.journal.sqlite_retention import LOGS, first_kept
 from chargewire.journal.statements import queries
 from chargewire.journal.waking import Heads
+
+ALONE_TRIES = 20
+ALONE_EVERY_S = 0.25
 
 _sql = queries("postgres")
 
@@ -49,6 +53,7 @@ class PostgresJournal:
         self._gatherings = [Gathering(self._flusher(part)) for part in range(self.parts)]
         self._readers = Readers(url)
         self._listener = Listener(url, self._heads)
+        self._sentry: Connection | None = None
 
     async def open(self) -> None:
         """Connect, migrate, listen. Raises JournalError, MemoryUnavailable."""
@@ -68,6 +73,17 @@ class PostgresJournal:
         await self._listener.stop()
         await asyncio.gather(*(line.close() for line in self._lines))
         await self._readers.close()
+        if self._sentry is not None:
+            await self._sentry.close()
+
+    async def serve_alone(self) -> None:
+        """See `Journal.serve_alone`. A connection holds the lock: it is gone with this process, however that ends."""
+        self._sentry = await connect(self._url)
+        for _ in range(ALONE_TRIES):
+            if await self._sentry.fetchval(_sql["serve_alone"]):
+                return
+            await asyncio.sleep(ALONE_EVERY_S)
+        raise JournalError("another process serves from this database")
 
     def part_of(self, place: str) -> int:
         """See `Journal.part_of`: CRC-32 of the place, so that it is the same in every process and for ever."""

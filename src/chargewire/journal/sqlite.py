@@ -93,6 +93,9 @@ class SqliteJournal:
         if self._given is None:
             rmtree(self._path.parent, ignore_errors=True)
 
+    async def serve_alone(self) -> None:
+        """Always so: the file is locked by who has opened it."""
+
     def part_of(self, place: str) -> int:
         """Always 0."""
         return 0

@@ -3,6 +3,9 @@
 -- name: migrating
 SELECT pg_advisory_xact_lock(1128813649);
 
+-- name: serve_alone
+SELECT pg_try_advisory_lock(hashtextextended(current_schema(), 1128813650));
+
 -- name: make_version
 CREATE TABLE IF NOT EXISTS schema_version (version integer NOT NULL);
 
