@@ -31,6 +31,7 @@ replace = msgspec.structs.replace
 
 
 ASK_AFTER_S = 30.0
+ARRIVING = 16  # stations whose sessions are read at the same time: a storm of thousands holds nobody else up
 
 
 class CsmsSettings(Struct, frozen=True, kw_only=True):
@@ -65,6 +66,7 @@ class Csms:
         self._desk = Desk(journal, directory)
         self._knocks = Knocks(journal, clock)
         self._links: dict[str, Link] = {}
+        self._arriving = asyncio.Semaphore(ARRIVING)
         self._heard: dict[str, float] = {}  # stations that count as online and have no open socket → last sign of life
         self._housework: asyncio.Task[None] | None = None
         self.orders = Orders(journal, self.is_connected, clock, self._command_accepted)
@@ -123,7 +125,8 @@ class Csms:
         if old:
             await old.close("superseded")
         try:
-            await link.change(_online(protocol))
+            async with self._arriving:
+                await link.change(_online(protocol))
         except BaseException:  # it never was here: nobody will sign it off
             if self._links.get(link.station_id) is link:
                 del self._links[link.station_id]
