@@ -57,6 +57,30 @@ async def test_a_page_has_the_times_of_the_commit(journal_url: str) -> None:
     await journal.close()
 
 
+async def test_an_object_that_is_not_worth_it_yet_is_rendered_when_it_is_read(journal_url: str) -> None:
+    rendered: list[str] = []
+
+    def noted(car: Car) -> bytes:
+        rendered.append(car.name)
+        return first(car)
+
+    renderers = {"car": Rendering(1, Car, noted, lasting=lambda car: car.name == "lasting")}
+    journal = await open_journal(journal_url, renderers=renderers)
+    await journal.append(write("soon"))
+    assert rendered == []
+    assert (await page_of(journal))["name"] == "soon"
+    last = await journal.append(write("lasting", 1))
+    assert rendered == ["soon", "lasting"]
+    assert await page_of(journal) | {"created": ""} == {
+        "v": 1,
+        "name": "lasting",
+        "last_updated": wire_time(last.stamp).decode(),
+        "created": "",
+    }
+    assert rendered == ["soon", "lasting"]
+    await journal.close()
+
+
 async def test_content_that_is_json_already_is_rendered_too(journal_url: str) -> None:
     journal = await open_journal(journal_url, renderers=FIRST)
     await journal.append(put(REF, {"name": "c"}))

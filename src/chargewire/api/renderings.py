@@ -4,7 +4,7 @@ Raise the version of a line whenever what its function writes changes; pages of 
 """
 
 from chargewire.charging.cdr import Cdr
-from chargewire.charging.session import Session
+from chargewire.charging.session import Session, SessionStatus
 from chargewire.journal.memory import STAMP
 from chargewire.journal.rendering import Rendering
 from chargewire.protocols.platform import cdr_json, session_json
@@ -19,4 +19,12 @@ def _cdr_page(cdr: Cdr) -> bytes:
     return cdr_json(cdr, STAMP.decode())
 
 
-RENDERINGS = {"session": Rendering(1, Session, _session_page), "cdr": Rendering(1, Cdr, _cdr_page)}
+def _is_over(session: Session) -> bool:
+    """Lists give finished sessions unless they are asked for others; a running one is written again in a moment."""
+    return session.status in (SessionStatus.COMPLETED, SessionStatus.INVALID)
+
+
+RENDERINGS = {
+    "session": Rendering(1, Session, _session_page, lasting=_is_over),
+    "cdr": Rendering(1, Cdr, _cdr_page),
+}

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from chargewire.journal.memory import Name, NewMessage, NewReading, Ref, Touch, Unit, Write
-from chargewire.journal.rendering import Renderers
+from chargewire.journal.rendering import STALE, Renderers
 
 Ident = tuple[str, str, str]  # kind, owner, folded key
 NamePlace = tuple[str, str]  # kind, folded name
@@ -61,9 +61,11 @@ def _prepared(write: Write, renderers: Renderers) -> PreparedWrite:
     content = write.content
     body = content if isinstance(content, bytes) else msgspec.json.encode(content)
     rendering = renderers.get(write.ref.kind)
-    page = None
+    page, dialect = None, 0
     if rendering is not None:
-        page = rendering.render(msgspec.json.decode(content, type=rendering.type) if isinstance(content, bytes) else content)
+        struct = msgspec.json.decode(content, type=rendering.type) if isinstance(content, bytes) else content
+        lasting = rendering.lasting(struct)
+        page, dialect = (rendering.render(struct), rendering.version) if lasting else (None, STALE)
     return PreparedWrite(
         ident_of(write.ref),
         write.ref,
@@ -75,5 +77,5 @@ def _prepared(write: Write, renderers: Renderers) -> PreparedWrite:
         blake2b(body, digest_size=16).digest(),
         body,
         page,
-        rendering.version if rendering else 0,
+        dialect,
     )

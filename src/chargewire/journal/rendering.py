@@ -4,9 +4,10 @@ Reading a list is then copying bytes. A page made by an older version of the dia
 `last_updated` was raised since, is made again from the body when it is read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -17,11 +18,15 @@ STALE = -1  # dialect of a page that must be made again
 
 
 class Rendering(Struct, frozen=True):
-    """How objects of one kind are rendered. Raise `version` (≥ 1) whenever `render` writes something else."""
+    """How objects of one kind are rendered. Raise `version` (≥ 1) whenever `render` writes something else.
+
+    `lasting`: whether an object is worth rendering when it is written; others are rendered when somebody reads them.
+    """
 
     version: int
     type: type[Struct]
     render: Renderer
+    lasting: Callable[[Any], bool] = lambda _: True
 
 
 Renderers = Mapping[str, Rendering]
