@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from chargewire.charging.errors import MemoryUnavailable
 from chargewire.journal.memory import Committed, JournalError, LostRace, NameTaken, Unstorable
@@ -15,8 +16,10 @@ Flush = Callable[[Sequence[Prepared]], Awaitable[Sequence[Outcome]]]
 class Gathering:
     """The units of one partition on their way into the database, one batch at a time, in the order they were given."""
 
-    def __init__(self, flush: Flush) -> None:
+    def __init__(self, flush: Flush, turn: AbstractAsyncContextManager[None] | None = None) -> None:
+        """`turn`: what a batch waits for before it is closed and written; it grows meanwhile."""
         self._flush = flush
+        self._turn = turn or nullcontext()
         self._units: list[Prepared] = []
         self._waiting: list[asyncio.Future[Committed]] = []
         self._running: asyncio.Task[None] | None = None
@@ -43,9 +46,11 @@ class Gathering:
     async def _run(self) -> None:
         try:
             while self._units:
-                units, self._units = self._units[:LARGEST], self._units[LARGEST:]
-                waiting, self._waiting = self._waiting[:LARGEST], self._waiting[LARGEST:]
-                _tell(waiting, await self._outcomes(units))
+                async with self._turn:
+                    units, self._units = self._units[:LARGEST], self._units[LARGEST:]
+                    waiting, self._waiting = self._waiting[:LARGEST], self._waiting[LARGEST:]
+                    outcomes = await self._outcomes(units)
+                _tell(waiting, outcomes)
         finally:
             self._running = None
 

@@ -31,6 +31,7 @@ from chargewire.journal.sqlite_retention import LOGS, first_kept
 from chargewire.journal.statements import queries
 from chargewire.journal.waking import Heads
 
+AT_ONCE = 2  # batches under way: few large ones cost far less than many small ones, and one flush covers another's wait
 ALONE_TRIES = 20
 ALONE_EVERY_S = 0.25
 
@@ -50,7 +51,8 @@ class PostgresJournal:
         self._heads = Heads(self.parts)
         self._lines = [Line(url) for _ in range(self.parts)]
         self._writers = [PartWriter(part, line) for part, line in enumerate(self._lines)]
-        self._gatherings = [Gathering(self._flusher(part)) for part in range(self.parts)]
+        turns = asyncio.Semaphore(AT_ONCE)
+        self._gatherings = [Gathering(self._flusher(part), turns) for part in range(self.parts)]
         self._readers = Readers(url)
         self._listener = Listener(url, self._heads)
         self._sentry: Connection | None = None
