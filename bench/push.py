@@ -35,7 +35,7 @@ from chargewire.csms.subscribing import subscribe
 from chargewire.journal import open_journal
 from chargewire.journal.memory import Committed, Journal, Ref, Unit, Write
 from chargewire.push.dispatcher import Dispatcher
-from chargewire.push.http import Client, Origin, Result
+from chargewire.outgoing.http import Client, Origin, Result
 from chargewire.sharing.keys import Keys
 
 PLACES = 1000

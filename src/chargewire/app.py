@@ -24,9 +24,10 @@ from chargewire.gateway.serve import Gateway, GatewaySettings, server_tls
 from chargewire.holds import Holds
 from chargewire.journal import open_journal
 from chargewire.log import event
+from chargewire.outgoing.guard import check_url
 from chargewire.push.dispatcher import Dispatcher
-from chargewire.push.guard import check_url
 from chargewire.retention import days_of, forget
+from chargewire.roaming.office import Office
 from chargewire.settings import Settings
 from chargewire.sharing.keys import Keys
 
@@ -79,8 +80,13 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             GatewaySettings(allow_open_stations=settings.open_stations, trusted_proxies=settings.trusted_proxy),
         )
         holds = Holds()
-        api = build_api(journal, directory, registry, csms.orders, keys, _api_settings(settings, gateway, dispatcher, holds))
+        office = Office(journal, directory, registry, keys, csms.orders, allow_private=settings.private_endpoints)
+        stack.push_async_callback(office.stop)
+        api = build_api(
+            journal, directory, registry, csms.orders, keys, _api_settings(settings, gateway, dispatcher, holds), office
+        )
         url = await stack.enter_async_context(_http(api, settings))
+        await office.start(settings.public_url or url)
         for work in (forget(journal, days_of(settings)), holds.watch()):
             stack.callback(asyncio.create_task(work).cancel)
         ocpp_url = await _ocpp(gateway, settings)

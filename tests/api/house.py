@@ -14,6 +14,7 @@ from chargewire.csms.directory import Directory
 from chargewire.csms.registry import Registry
 from chargewire.journal import open_journal
 from chargewire.journal.memory import Journal
+from chargewire.roaming.office import Office
 from chargewire.sharing.keys import Keys
 
 ADMIN = "admin-token-of-tests"
@@ -49,7 +50,9 @@ class House:
         self.directory = directory
         self.registry = registry
         self.keys = keys
-        self.app = build_api(journal, directory, registry, NoDesk(), keys, settings)
+        desk = NoDesk()
+        self.office = Office(journal, directory, registry, keys, desk, allow_private=True)
+        self.app = build_api(journal, directory, registry, desk, keys, settings, self.office)
 
     async def ask(
         self, method: str, url: str, token: str | None = None, body: Any = None, headers: Mapping[str, str] | None = None

@@ -9,8 +9,8 @@ from aiohttp import web
 from chargewire.charging.location import Status
 from chargewire.charging.session import SessionStatus
 from chargewire.journal.memory import ListQuery, Ref
+from chargewire.outgoing.http import Client
 from chargewire.push.dispatcher import Dispatcher
-from chargewire.push.http import Client
 from push.depot import Depot, Got, Receiver, until
 
 SESSION = "/sessions/NL/AAA/S1"

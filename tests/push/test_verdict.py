@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chargewire.push.connection import Answer, Failure
+from chargewire.outgoing.connection import Answer, Failure
 from chargewire.push.gate import SECOND, Gate
 from chargewire.push.verdict import judge
 

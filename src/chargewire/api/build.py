@@ -29,6 +29,7 @@ from chargewire.csms.registry import Registry
 from chargewire.csms.views import Views
 from chargewire.journal.memory import Journal
 from chargewire.portal import routes as portal
+from chargewire.roaming.office import Office
 from chargewire.sharing.keys import Keys
 
 MOST_BODY = 4_000_000  # bytes; the largest location that anybody writes
@@ -92,6 +93,7 @@ def build_api(
     desk: CommandDesk,
     keys: Keys,
     settings: ApiSettings,
+    office: Office,
 ) -> ASGIApp:
     """An ASGI application that serves everything but the stations' sockets."""
     api = Api(
@@ -103,6 +105,7 @@ def build_api(
         views=Views(journal, directory),
         settings=settings,
         metrics=Metrics(),
+        office=office,
     )
     return Front(_application(api), api.metrics)
 

@@ -13,6 +13,7 @@ from chargewire.csms.port import CommandDesk
 from chargewire.csms.registry import Registry
 from chargewire.csms.views import Views
 from chargewire.journal.memory import Journal
+from chargewire.roaming.office import Office
 from chargewire.sharing.keys import Keys
 
 Asking = Request[Any, Any, Any]
@@ -42,6 +43,7 @@ class Api(Struct, frozen=True, kw_only=True):
     views: Views
     settings: ApiSettings
     metrics: Metrics
+    office: Office
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 

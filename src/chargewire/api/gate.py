@@ -1,15 +1,32 @@
 """Who may come in: subscriptions by their token, operators by the admin token (header, or the status page's cookie)."""
 
 import hmac
+from base64 import b64decode
 
 from msgspec import Struct
 
 from chargewire.api.context import Api, Asking, api_of
 from chargewire.api.faults import NotIn, NotThere, Suspended
 from chargewire.sharing.scope import Scope
+from chargewire.sharing.subscription import Roaming, Subscription
 
 COOKIE = "chargewire_admin"
 SEALED_AS = "admin-cookie"
+
+
+class Partner(Struct, frozen=True):
+    """A roaming partner that calls. `invited`: with its TOKEN_A, which is good for versions and credentials only."""
+
+    api: Api
+    connection: Subscription
+    roaming: Roaming
+    scope: Scope
+    invited: bool
+
+    @property
+    def party(self) -> str:
+        """Whose objects the partner writes: the party of its own credentials."""
+        return self.roaming.partner
 
 
 class Caller(Struct, frozen=True):
@@ -31,6 +48,36 @@ def enter(request: Asking, module: str) -> Caller:
     if scope is None or not scope.granted(module, "pull"):
         raise NotThere
     return Caller(api, scope)
+
+
+def enter_partner(request: Asking, role: str, module: str = "", direction: str = "pull") -> Partner:
+    """Let a roaming partner in to the interface of our `role` ("CPO" or "EMSP").
+
+    Without a module: to versions, version details and credentials, for which TOKEN_A is good, too. Its token may come raw or
+    in Base64 (OCPI 2.1.1 transport_and_format says raw; many partners do the other). Raises NotIn, Suspended, NotThere.
+    """
+    api, token = api_of(request), bearer(request)
+    found = api.directory.partner_by_token(token) or api.directory.partner_by_token(_decoded(token))
+    if found is None:
+        raise NotIn
+    connection, issued = found
+    roaming = connection.roaming
+    if roaming is None or roaming.role != role or (issued.invites and module):
+        raise NotIn
+    if connection.state == "suspended":
+        raise Suspended
+    scope = api.directory.scope(connection.id)
+    if scope is None or (module and not scope.granted(module, direction)):
+        raise NotThere
+    return Partner(api, connection, roaming, scope, issued.invites)
+
+
+def _decoded(token: str) -> str:
+    """What a token in Base64 says, without the line end that the specification's own sample encodes; "" if it is none."""
+    try:
+        return b64decode(token, validate=True).decode("ascii").strip()
+    except ValueError:
+        return ""
 
 
 def admin(request: Asking) -> Api:

@@ -29,13 +29,15 @@ class Started(Struct, frozen=True, kw_only=True, omit_defaults=True):
     register_wh: int | None
     token: TokenRef
     token_accepted: bool
-    auth_method: str  # AUTH_REQUEST | WHITELIST
+    auth_method: str  # AUTH_REQUEST (its eMSP said so, or asked for it by command) | WHITELIST
     location: Location
     evse: Evse
     connector: Connector
     currency: str
     meter_id: str | None = None
     tariff: Tariff | None = None  # wholesale, as valid at the start
+    retail_tariff: Tariff | None = None  # what the driver pays, likewise
+    reimbursement_tariff: Tariff | None = None  # what the owner of the connector gets, likewise
 
 
 class Stopped(Struct, frozen=True, kw_only=True, omit_defaults=True):

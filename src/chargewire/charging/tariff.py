@@ -8,10 +8,11 @@ from msgspec import Struct
 from chargewire.charging.location import DisplayText, EnergyMix
 
 
-class PriceComponent(Struct, frozen=True):
+class PriceComponent(Struct, frozen=True, omit_defaults=True):
     type: str  # ENERGY (per kWh) | FLAT | PARKING_TIME (per hour) | TIME (per hour)
-    price: Decimal  # excluding VAT
+    price: Decimal  # excluding VAT, unless the tariff says that taxes are included
     step_size: int  # Wh for ENERGY, s for the times; 0 = no rounding
+    vat: Decimal | None = None  # percent of this component (OCPI 2.2.1); None: the tariff's `vat_percent`
 
 
 class Restrictions(Struct, frozen=True, omit_defaults=True):
@@ -28,6 +29,16 @@ class Restrictions(Struct, frozen=True, omit_defaults=True):
     min_duration: int | None = None  # s
     max_duration: int | None = None
     day_of_week: tuple[str, ...] = ()
+    min_current: Decimal | None = None  # A, sum over the phases (OCPI 2.2.1)
+    max_current: Decimal | None = None
+    reservation: str | None = None  # RESERVATION | RESERVATION_EXPIRES (OCPI 2.2.1): prices reservations, not sessions
+
+
+class PriceLimit(Struct, frozen=True, omit_defaults=True):
+    """The least or the most that a session costs. Amounts with and without VAT are limited each by itself."""
+
+    excl_vat: Decimal
+    incl_vat: Decimal | None = None
 
 
 class Element(Struct, frozen=True, omit_defaults=True):
@@ -46,4 +57,8 @@ class Tariff(Struct, frozen=True, kw_only=True, omit_defaults=True):
     energy_mix: EnergyMix | None = None
     vat_percent: Decimal | None = None
     kind: str = "wholesale"  # wholesale | retail | reimbursement
-    valid_from: datetime | None = None
+    valid_from: datetime | None = None  # inclusive; of several versions of a tariff the newest that has begun holds
+    valid_until: datetime | None = None  # exclusive
+    min_price: PriceLimit | None = None  # OCPI 2.2.1
+    max_price: PriceLimit | None = None
+    tax_included: bool = False  # prices include VAT (OCPI 2.3.0)

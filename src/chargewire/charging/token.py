@@ -19,6 +19,9 @@ class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
     language: str | None = None
     expires_at: datetime | None = None
     customer_id: str | None = None
+    group_id: str | None = None  # tokens of a group stop each other's sessions (OCPP parentIdTag)
+    retail_tariff_id: str | None = None  # of its eMSP; None: the eMSP's own default
+    said_at: datetime | None = None  # `last_updated` as a roaming partner said it
 
 
 class Allowed(StrEnum):
@@ -39,3 +42,5 @@ class TokenRef(Struct, frozen=True, kw_only=True, omit_defaults=True):
     emsp: str | None = None
     visual_number: str | None = None
     customer_id: str | None = None
+    group_id: str | None = None
+    type: str = "RFID"  # RFID | OTHER

@@ -17,7 +17,7 @@ from chargewire.charging.errors import MemoryUnavailable
 from chargewire.journal.memory import Journal, ListQuery, Ref, Stored, follow
 from chargewire.sharing.keys import Keys
 from chargewire.sharing.scope import Scope, scope_of
-from chargewire.sharing.subscription import Cpo, Emsp, Network, Subscription
+from chargewire.sharing.subscription import Cpo, Emsp, IssuedToken, Network, Subscription
 
 PLACE = "directory"  # where networks, CPOs, eMSPs and subscriptions are written
 TYPES: dict[str, type[Network | Cpo | Emsp | Subscription]] = {
@@ -41,7 +41,7 @@ class Directory:
         self._emsps: dict[str, Emsp] = {}
         self._subscriptions: dict[str, Subscription] = {}
         self._versions: dict[Ref, int] = {}
-        self._by_hash: dict[str, tuple[str, datetime | None]] = {}
+        self._by_hash: dict[str, tuple[str, IssuedToken]] = {}
         self._scopes: dict[str, Scope] = {}
         self._accepted: dict[str, frozenset[str]] = {}
         self._listeners: list[Listener] = []
@@ -104,12 +104,33 @@ class Directory:
         return list(self._subscriptions.values())
 
     def by_token(self, token: str) -> Subscription | None:
-        """The subscription that a caller's token belongs to; None for an unknown, rotated-out or ended one."""
-        held = self._by_hash.get(self._keys.hash(token))
-        if held is None:
-            return None
-        subscription_id, until = held
-        return None if until is not None and until <= self._clock() else self._subscriptions.get(subscription_id)
+        """The platform subscription that a caller's token belongs to; None for an unknown, rotated-out or ended one."""
+        subscription, _ = self.held(token)
+        return None if subscription is None or subscription.roaming is not None else subscription
+
+    def partner_by_token(self, token: str) -> tuple[Subscription, IssuedToken] | None:
+        """The roaming connection that a partner's token belongs to, whatever its state; None likewise."""
+        subscription, issued = self.held(token)
+        return None if subscription is None or issued is None or subscription.roaming is None else (subscription, issued)
+
+    def held(self, token: str) -> tuple[Subscription | None, IssuedToken | None]:
+        """The subscription of any kind that a good token belongs to, and what is kept of the token."""
+        subscription_id, issued = self._by_hash.get(self._keys.hash(token), ("", None))
+        if issued is None or (issued.until is not None and issued.until <= self._clock()):
+            return None, None
+        return self._subscriptions.get(subscription_id), issued
+
+    def connections(self) -> list[Subscription]:
+        """The roaming connections, whatever their state."""
+        return [each for each in self._subscriptions.values() if each.roaming is not None and each.state != "ended"]
+
+    def connection_with(self, party: str, partner: str) -> Subscription | None:
+        """The live roaming connection between a party of ours and one of theirs."""
+        for each in self._subscriptions.values():
+            roaming = each.roaming
+            if roaming and each.state == "live" and (roaming.party, roaming.partner) == (party, partner):
+                return each
+        return None
 
     def scope(self, subscription_id: str) -> Scope | None:
         """What a subscription may see now; None if there is no such subscription."""
@@ -120,11 +141,17 @@ class Directory:
         return scope
 
     def accepted_emsps(self, cpo_party: str) -> frozenset[str]:
-        """The eMSPs whose tokens a CPO accepts: those of its network."""
+        """The eMSPs whose tokens a CPO accepts: those of its network, and its roaming partners."""
         accepted = self._accepted.get(cpo_party)
         if accepted is None:
             cpo = self.cpo(cpo_party)
-            accepted = frozenset(emsp.party for emsp in self._emsps.values() if cpo and cpo.network_id in emsp.network_ids)
+            own = {emsp.party for emsp in self._emsps.values() if cpo and cpo.network_id in emsp.network_ids}
+            partners = {
+                each.roaming.partner
+                for each in self._subscriptions.values()
+                if each.roaming and each.state == "live" and (each.roaming.role, each.roaming.party) == ("CPO", cpo_party)
+            }
+            accepted = frozenset(own | partners)
             self._accepted[cpo_party] = accepted
         return accepted
 
@@ -178,8 +205,8 @@ def _set(place: dict[str, Any], key: str, content: object) -> None:
         place[key] = content
 
 
-def _hashes(subscriptions: Iterable[Subscription]) -> Iterable[tuple[str, tuple[str, datetime | None]]]:
+def _hashes(subscriptions: Iterable[Subscription]) -> Iterable[tuple[str, tuple[str, IssuedToken]]]:
     for subscription in subscriptions:
         if subscription.state != "ended":
             for token in subscription.tokens:
-                yield token.hash, (subscription.id, token.until)
+                yield token.hash, (subscription.id, token)

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from chargewire.charging.commands import Answer, Command, Order
 from chargewire.charging.facts import Fact, Reply
+from chargewire.charging.token import Allowed, Token
 
 
 class Admission(Struct, frozen=True, kw_only=True):
@@ -70,6 +71,16 @@ class StationDesk(Protocol):
         error: str,
     ) -> None:
         """Keep what came of an order: the station's answer, or why there is none (`timeout`, `offline`, or other words)."""
+
+
+class Authority(Protocol):
+    """Asks a token's eMSP, in real time, whether the driver may charge (OCPI 2.1.1 mod_tokens, authorize)."""
+
+    async def ask(self, cpo: str, emsp: str, token: Token, place: tuple[str, str] | None) -> Allowed | None:
+        """The eMSP's word; None if it has no real-time answer to give (not connected, unreachable, or too late).
+
+        `place`: location id and EVSE uid, if they are known.
+        """
 
 
 class CommandDesk(Protocol):

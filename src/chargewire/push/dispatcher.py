@@ -16,10 +16,10 @@ from chargewire.charging.errors import MemoryUnavailable
 from chargewire.csms.directory import Directory
 from chargewire.journal.memory import Fenced, Journal, Ref
 from chargewire.log import event, trouble
+from chargewire.outgoing.http import TOTAL_S, Client
 from chargewire.push.fleet import Fleet, PushMetrics
 from chargewire.push.following import Following
 from chargewire.push.gate import WINDOW
-from chargewire.push.http import TOTAL_S, Client
 from chargewire.push.keeping import Keeping
 from chargewire.push.lane import CAP, Lane
 from chargewire.push.pump import Pump, lease_guard

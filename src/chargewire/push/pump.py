@@ -13,9 +13,9 @@ from time import monotonic
 from chargewire.charging.errors import MemoryUnavailable
 from chargewire.journal.memory import Ref
 from chargewire.log import event, trouble
-from chargewire.push.connection import Result
+from chargewire.outgoing.connection import Result
+from chargewire.outgoing.http import Client
 from chargewire.push.fleet import Fleet
-from chargewire.push.http import Client
 from chargewire.push.lane import Lane
 from chargewire.push.rules import SECOND, Loaded, Send
 from chargewire.push.target import Target

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 import chargewire
+from chargewire.outgoing.http import Origin
 from chargewire.push.gate import Gate
-from chargewire.push.http import Origin
 from chargewire.push.lane import Lane
 from chargewire.push.places import PlaceRules
 from chargewire.push.records import CdrRules, NotificationRules

@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 import msgspec
 from msgspec import Struct
 
-from chargewire.push.connection import Answer, Failure, Result
+from chargewire.outgoing.connection import Answer, Failure, Result
 
 LONGEST_WAIT_S = 3600.0
 DEFAULT_WAIT_S = 5.0

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from chargewire.push.connection import ANSWER_CAP, Answer, Failure
-from chargewire.push.http import Client, Origin
+from chargewire.outgoing.connection import ANSWER_CAP, Answer, Failure
+from chargewire.outgoing.http import Client, Origin
 
 REQUEST = b"PUT /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

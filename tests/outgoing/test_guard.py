@@ -5,10 +5,10 @@ from ipaddress import ip_address
 import pytest
 
 from chargewire.charging.errors import Refused
-from chargewire.push import guard
-from chargewire.push.connection import Failure
-from chargewire.push.guard import Blocked, blocked, check_url, literal_address, resolve
-from chargewire.push.http import Client, Origin
+from chargewire.outgoing import guard
+from chargewire.outgoing.connection import Failure
+from chargewire.outgoing.guard import Blocked, blocked, check_url, literal_address, resolve
+from chargewire.outgoing.http import Client, Origin
 
 LOOPBACK_SPELLINGS = ("127.0.0.1", "127.1", "2130706433", "0x7f000001", "0x7f.1", "017700000001", "0177.0.0.1", "127.0.1")
 NEVER = (

@@ -1,4 +1,4 @@
-"""The HTTP client of the webhooks: per receiver a pool of connections that are used again.
+"""The HTTP client for all that goes out to customers and partners: per receiver a pool of connections that are used again.
 
 One deadline spans a whole exchange, from the first byte out to the last byte in; slow drips do not stretch it. No redirects,
 no proxies, no cookies. Certificates are checked. A connection is given up after five minutes, so that names are looked up, and
@@ -13,8 +13,8 @@ from contextlib import suppress
 from time import monotonic
 from typing import NamedTuple
 
-from chargewire.push.connection import Answer, Connection, Done, Failure, Result
-from chargewire.push.guard import Blocked, resolve
+from chargewire.outgoing.connection import ANSWER_CAP, Answer, Connection, Done, Failure, Result
+from chargewire.outgoing.guard import Blocked, resolve
 
 __all__ = ["Answer", "Client", "Failure", "Origin", "Result"]
 
@@ -57,6 +57,7 @@ class Client:
         total_s: float = TOTAL_S,
         max_age_s: float = MAX_AGE_S,
         most: int = MOST_CONNECTIONS,
+        answer_cap: int = ANSWER_CAP,
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -65,6 +66,7 @@ class Client:
         self.total_s = total_s
         self.max_age_s = max_age_s
         self.most = most
+        self.answer_cap = answer_cap
         self.clock = clock
         self._tls = tls
         self._pools: dict[Origin, _Pool] = {}
@@ -252,7 +254,7 @@ class _Pool:
             try:
                 async with asyncio.timeout(share):
                     _, made = await loop.create_connection(
-                        lambda: Connection(self._released, self._lost, client.clock()),
+                        lambda: Connection(self._released, self._lost, client.clock(), client.answer_cap),
                         address,
                         port,
                         ssl=client.tls if tls else None,

@@ -19,6 +19,8 @@ class Answer(NamedTuple):
     body: bytes
     retry_after: str = ""
     location: str = ""
+    link: str = ""
+    total: str = ""  # X-Total-Count
 
 
 class Failure(Exception):
@@ -37,8 +39,15 @@ Done = Callable[[Result], None]
 class Connection(asyncio.Protocol):
     """`released` is called when the connection is free again, `lost` when it is gone."""
 
-    def __init__(self, released: Callable[["Connection"], None], lost: Callable[["Connection"], None], born: float) -> None:
+    def __init__(
+        self,
+        released: Callable[["Connection"], None],
+        lost: Callable[["Connection"], None],
+        born: float,
+        answer_cap: int = ANSWER_CAP,
+    ) -> None:
         self.born = born
+        self._answer_cap = answer_cap
         self.deadline = 0.0
         self.uses = 0
         self.heard = False  # something of the answer has come
@@ -80,8 +89,8 @@ class Connection(asyncio.Protocol):
             return
         self.heard = True
         self._size += len(data)
-        if self._size > ANSWER_CAP:
-            self.fail(Failure("too-large", f"the answer is larger than {ANSWER_CAP} bytes"))
+        if self._size > self._answer_cap:
+            self.fail(Failure("too-large", f"the answer is larger than {self._answer_cap} bytes"))
             return
         try:
             self._parser.feed_data(data)
@@ -111,6 +120,10 @@ class Connection(asyncio.Protocol):
             self._retry_after = value.decode("latin-1").strip()
         elif name == b"location":
             self._location = value.decode("latin-1").strip()
+        elif name == b"link":
+            self._link = value.decode("latin-1").strip()
+        elif name == b"x-total-count":
+            self._total = value.decode("latin-1").strip()
 
     def on_headers_complete(self) -> None:
         self._status = self._parser.get_status_code()
@@ -130,7 +143,7 @@ class Connection(asyncio.Protocol):
         done, self._done = self._done, None
         if done is None:
             return
-        answer = Answer(self._status, b"".join(self._body), self._retry_after, self._location)
+        answer = Answer(self._status, b"".join(self._body), self._retry_after, self._location, self._link, self._total)
         self._clear()
         if keep and self.open:
             self._released(self)
@@ -146,7 +159,7 @@ class Connection(asyncio.Protocol):
         self._until_close = False
         self._keep = False
         self._retry_after = ""
-        self._location = ""
+        self._location = self._link = self._total = ""
 
     def _close(self) -> None:
         self.open = False

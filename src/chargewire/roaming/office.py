@@ -1,0 +1,43 @@
+"""Everything of this instance that talks OCPI to roaming partners by itself."""
+
+from chargewire.csms.directory import Directory
+from chargewire.csms.port import CommandDesk
+from chargewire.csms.registry import Registry
+from chargewire.journal.memory import Journal
+from chargewire.outgoing.http import Client
+from chargewire.roaming.calls import PartnerCalls
+from chargewire.sharing.keys import Keys
+
+ANSWER_CAP = 64 * 1024 * 1024  # bytes: a page of a thousand locations of the wordiest partner
+TOTAL_S = 30.0
+
+
+class Office:
+    """What its parts share. `start` it once the HTTP port accepts, `stop` it at the end."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        directory: Directory,
+        registry: Registry,
+        keys: Keys,
+        desk: CommandDesk,
+        *,
+        allow_private: bool = False,
+    ) -> None:
+        self.journal = journal
+        self.directory = directory
+        self.registry = registry
+        self.keys = keys
+        self.desk = desk
+        self.public_url = ""
+        self._client = Client(allow_private=allow_private, answer_cap=ANSWER_CAP, total_s=TOTAL_S)
+        self.calls = PartnerCalls(self._client)
+
+    async def start(self, public_url: str) -> None:
+        """`public_url`: where partners reach us, without a slash at the end."""
+        self.public_url = public_url.rstrip("/")
+
+    async def stop(self) -> None:
+        """End what is under way."""
+        await self._client.close()
