@@ -4,6 +4,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	"$$p" -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
 READY := $(VENV)/.ready
+FOREIGN := $(VENV)/foreign
 WORKERS ?= 2
 SELECT ?= not long
 PYTEST_ARGS ?=
@@ -27,10 +28,16 @@ $(READY): requirements-dev.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Another implementation of OCPI, which tests talk to; what it needs would not go together with what we need.
+$(FOREIGN)/.ready: tests/foreign/requirements.lock | $(BIN)/python
+	$(BIN)/python -m venv --clear $(FOREIGN)
+	$(FOREIGN)/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r tests/foreign/requirements.lock
+	@touch $@
+
 demo: $(READY) ## two environments, three CPOs, virtual stations, a receiver; Ctrl-C ends all
 	$(BIN)/chargewire demo
 
-test: $(READY) ## the quick suite (under five minutes on two cores)
+test: $(READY) $(FOREIGN)/.ready ## the quick suite (under five minutes on two cores)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "$(SELECT)" -rs $(PYTEST_ARGS)
 
 check: $(READY) ## format, lint, types, import directions
@@ -55,3 +62,5 @@ lock: $(READY) ## write requirements.lock and requirements-dev.lock anew
 		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 		--custom-compile-command "make lock" --constraint requirements.lock --group dev --output-file requirements-dev.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
+		--custom-compile-command "make lock" --output-file tests/foreign/requirements.lock tests/foreign/requirements.in
