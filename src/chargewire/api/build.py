@@ -23,6 +23,8 @@ from chargewire.api.context import Api, ApiSettings, Asking, api_of
 from chargewire.api.faults import NotIn, admin_fault, pull_fault
 from chargewire.api.gate import bearer
 from chargewire.api.metrics import Metrics
+from chargewire.api.ocpi_faults import unrouted_fault
+from chargewire.api.ocpi_routes import ocpi_routers
 from chargewire.csms.directory import Directory
 from chargewire.csms.port import CommandDesk
 from chargewire.csms.registry import Registry
@@ -49,7 +51,7 @@ PULL = [
 ]
 PULL_2 = [pull_cdrs.list_cdrs, pull_cdrs.list_cdrs_of_emsp, pull_cdrs.list_cdrs_of_customer]
 MODULES = frozenset({"sessions", "cdrs", "locations", "metervalues", "chargestationnotifications"})
-PLACES = frozenset({"admin", "docs", "healthz", "readyz", "metrics", "", "live", "login"})
+PLACES = frozenset({"admin", "ocpi", "docs", "healthz", "readyz", "metrics", "", "live", "login"})
 ADMIN = [
     admin.list_networks,
     admin.get_network,
@@ -116,6 +118,7 @@ def _application(api: Api) -> Litestar:
         route_handlers=[
             Router("/api/1.0", route_handlers=PULL, exception_handlers=faults),
             Router("/api/2.0", route_handlers=PULL_2, exception_handlers=faults),
+            *ocpi_routers(),
             Router("/admin/v1", route_handlers=ADMIN),
             Router("/docs", route_handlers=reference.ROUTES),
             health.healthz,
@@ -132,7 +135,9 @@ def _application(api: Api) -> Litestar:
 
 
 def _fault(request: Asking, error: Exception) -> Response[bytes]:
-    """What nobody else answered: in the envelope under `/api`, else as problem details."""
+    """What nobody else answered: in an envelope under `/api` and `/ocpi`, else as problem details."""
+    if request.scope["path"].startswith("/ocpi/"):
+        return unrouted_fault(request, error)
     if not request.scope["path"].startswith("/api/"):
         return admin_fault(request, error)
     known = api_of(request).directory.by_token(bearer(request)) is not None

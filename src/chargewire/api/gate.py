@@ -57,7 +57,7 @@ def enter_partner(request: Asking, role: str, module: str = "", direction: str =
     in Base64 (OCPI 2.1.1 transport_and_format says raw; many partners do the other). Raises NotIn, Suspended, NotThere.
     """
     api, token = api_of(request), bearer(request)
-    found = api.directory.partner_by_token(token) or api.directory.partner_by_token(_decoded(token))
+    found = api.directory.partner_by_token(token) or api.directory.partner_by_token(decoded(token))
     if found is None:
         raise NotIn
     connection, issued = found
@@ -72,7 +72,7 @@ def enter_partner(request: Asking, role: str, module: str = "", direction: str =
     return Partner(api, connection, roaming, scope, issued.invites)
 
 
-def _decoded(token: str) -> str:
+def decoded(token: str) -> str:
     """What a token in Base64 says, without the line end that the specification's own sample encodes; "" if it is none."""
     try:
         return b64decode(token, validate=True).decode("ascii").strip()
