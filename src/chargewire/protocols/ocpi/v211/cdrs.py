@@ -1,0 +1,106 @@
+"""Charge detail records of OCPI 2.1.1 (mod_cdrs). There is no credit in this version: one that replaces another says so."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from chargewire.charging import cdr as domain
+from chargewire.charging.location import Status
+from chargewire.charging.session import Period
+from chargewire.protocols.ocpi.moments import Stamp, moment, stamped
+from chargewire.protocols.ocpi.v211 import words
+from chargewire.protocols.ocpi.v211.locations import Location, place_used
+from chargewire.protocols.ocpi.v211.sessions import CdrDimension, ChargingPeriod, auth_method, charging_periods
+from chargewire.protocols.ocpi.v211.tariffs import Tariff, tariff
+from chargewire.protocols.ocpi.v211.texts import clipped, hours, kwh, number
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Cdr(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Costs excluding VAT, energy in kWh, times in hours; `total_time` is charging and not charging."""
+
+    id: words.Id36
+    start_date_time: words.DateTime
+    stop_date_time: words.DateTime
+    auth_id: words.Id36
+    auth_method: words.AuthMethod
+    location: Location
+    meter_id: words.Text255 | None = None
+    currency: words.Currency
+    tariffs: tuple[Tariff, ...] = ()
+    charging_periods: Annotated[tuple[ChargingPeriod, ...], Meta(min_length=1)]
+    total_cost: float
+    total_energy: float
+    total_time: float
+    total_parking_time: float | None = None
+    remark: words.Text255 | None = None
+    last_updated: words.DateTime
+
+
+def cdr(given: domain.Cdr, last_updated: Stamp) -> Cdr:
+    """A CDR of ours. Raises ValueError for a credit, which 2.1.1 cannot say."""
+    if given.credit:
+        raise ValueError(f"{given.id} is a credit")
+    began = moment(given.start)
+    nothing = ChargingPeriod(began, (CdrDimension("ENERGY", kwh(given.energy_wh)), CdrDimension("TIME", 0.0)))
+    return Cdr(
+        id=given.id,
+        start_date_time=began,
+        stop_date_time=moment(given.stop),
+        auth_id=given.token.auth_id,
+        auth_method=auth_method(given.auth_method),
+        location=place_used(given.location, given.evse, given.connector, Status.AVAILABLE, began),
+        meter_id=clipped(given.meter_id, 255),
+        currency=given.currency,
+        tariffs=(tariff(given.tariff, began),) if given.tariff else (),
+        charging_periods=charging_periods(given.periods) or (nothing,),
+        total_cost=number(given.cost.excl_vat),
+        total_energy=kwh(given.energy_wh),
+        total_time=hours(given.total_time_s),
+        total_parking_time=hours(given.parking_time_s),
+        remark=remark(given),
+        last_updated=stamped(last_updated),
+    )
+
+
+def cdr_json(given: domain.Cdr, last_updated: Stamp) -> bytes:
+    """A CDR as it is listed and pushed. Raises ValueError for a credit."""
+    return _encode(cdr(given, last_updated))
+
+
+def remark(given: domain.Cdr) -> str | None:
+    """What is said in words: which CDR it stands for, and where the signed meter values are."""
+    parts = [f"replaces {given.replaces}" if given.replaces else "", given.remark or ""]
+    return clipped("; ".join(filter(None, parts)), 255)
+
+
+def periods_of(given: Cdr) -> tuple[tuple[Period, ...], datetime]:
+    """The course of a partner's session as its CDR tells it, in order, and when it ended."""
+    ordered = sorted(given.charging_periods, key=lambda each: _at(each.start_date_time))
+    return tuple(_period_of(each) for each in ordered), _at(given.stop_date_time)
+
+
+def _period_of(given: ChargingPeriod) -> Period:
+    volume = _volumes(given.dimensions)
+    return Period(
+        start=_at(given.start_date_time),
+        energy_wh=round(volume.get("ENERGY", Decimal(0)) * 1000),
+        charging_s=round(volume.get("TIME", Decimal(0)) * 3600),
+        parking_s=round(volume.get("PARKING_TIME", Decimal(0)) * 3600),
+        min_current_a=volume.get("MIN_CURRENT"),
+        max_current_a=volume.get("MAX_CURRENT"),
+    )
+
+
+def _volumes(dimensions: Sequence[CdrDimension]) -> dict[str, Decimal]:
+    """Volumes by type; some say a dimension twice (their periods list each once more), which counts once."""
+    return {each.type: Decimal(repr(each.volume)) for each in dimensions}
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
