@@ -4,9 +4,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-PRINTABLE = r"^[^\x00-\x1f\x7f]*$"  # 2.1.1 says ASCII; names and addresses carry UTF-8 in practice, as 2.2 allows
+DATE_TIME = r"^\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\dZ?$"  # UTC, without offset or fractions
+LATITUDE = r"^-?[0-9]{1,2}\.[0-9]{6}$"
+LONGITUDE = r"^-?[0-9]{1,3}\.[0-9]{6}$"
+TOKEN = r"^[!-~]+$"  # noqa: S105  (printable ASCII without blanks)
+PARTY_ID = r"^[A-Za-z0-9]{3}$"
+COUNTRY_2 = r"^[A-Za-z]{2}$"
 
-
+# 2.1.1 says ASCII; names and addresses carry UTF-8 in practice, as 2.2 allows
 Text255 = Annotated[str, Meta(max_length=255)]
 Text512 = Annotated[str, Meta(max_length=512)]
 Text100 = Annotated[str, Meta(max_length=100)]
@@ -18,17 +23,17 @@ Text4 = Annotated[str, Meta(max_length=4)]
 Id36 = Annotated[str, Meta(min_length=1, max_length=36)]
 Id39 = Annotated[str, Meta(min_length=1, max_length=39)]
 EvseId = Annotated[str, Meta(min_length=1, max_length=48)]
-Language = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$")]  # ISO 639-1
+Language = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z]$")]  # ISO 639-1
 Country3 = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]  # ISO 3166-1 alpha-3
-Country2 = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$")]
-PartyId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{3}$")]
+Country2 = Annotated[str, Meta(pattern=COUNTRY_2)]
+PartyId = Annotated[str, Meta(pattern=PARTY_ID)]
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]  # ISO 4217
 Url = Annotated[str, Meta(min_length=1, max_length=255)]
-CredentialsToken = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[!-~]+$")]  # printable ASCII without blanks
+CredentialsToken = Annotated[str, Meta(min_length=1, max_length=64, pattern=TOKEN)]
 
-DateTime = Annotated[str, Meta(pattern=r"^\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\dZ?$")]  # UTC, without offset or fractions
-Latitude = Annotated[str, Meta(pattern=r"^-?[0-9]{1,2}\.[0-9]{6}$")]
-Longitude = Annotated[str, Meta(pattern=r"^-?[0-9]{1,3}\.[0-9]{6}$")]
+DateTime = Annotated[str, Meta(pattern=DATE_TIME)]
+Latitude = Annotated[str, Meta(pattern=LATITUDE)]
+Longitude = Annotated[str, Meta(pattern=LONGITUDE)]
 TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Weekday = Annotated[int, Meta(ge=1, le=7)]  # 1 = Monday
