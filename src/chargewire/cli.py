@@ -20,6 +20,7 @@ _COMMANDS = {  # name → module in `commands`, and the object there
     "tariff": "admin:tariff",
     "token": "admin:token",
     "subscription": "admin:subscription",
+    "partner": "partner:partner",
     "command": "admin:command",
     "import": "admin:import_",
     "show": "admin:show",

@@ -10,6 +10,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from chargewire.api import (
     admin,
+    admin_partners,
     admin_subscriptions,
     health,
     pull_cdrs,
@@ -85,6 +86,7 @@ ADMIN = [
     admin_subscriptions.list_deliveries,
     admin_subscriptions.order_command,
     admin_subscriptions.get_command,
+    *admin_partners.ROUTES,
 ]
 
 

@@ -4,10 +4,11 @@ from typing import Any
 
 from litestar import Router
 
+from chargewire.api import ocpi_credentials, ocpi_versions
 from chargewire.api.ocpi_faults import ocpi_fault
 
-CPO: list[Any] = []
-EMSP: list[Any] = []
+CPO: list[Any] = [*ocpi_versions.CPO, *ocpi_credentials.CPO]
+EMSP: list[Any] = [*ocpi_versions.EMSP, *ocpi_credentials.EMSP]
 
 
 def ocpi_routers() -> list[Router]:

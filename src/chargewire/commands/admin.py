@@ -17,7 +17,7 @@ MODULE = click.STRING
 _JSON = click.File("r", encoding="utf-8")
 
 
-def _connected(command: F) -> F:
+def connected(command: F) -> F:
     """Give a command the options that say where the instance is, and a caller for it."""
 
     @click.option("--url", envvar="CHARGEWIRE_URL", default="http://127.0.0.1:8000", show_default=True, help="The instance.")
@@ -33,7 +33,8 @@ def _connected(command: F) -> F:
     return wrapped  # type: ignore[return-value]
 
 
-def _show(content: Any) -> None:
+def show_json(content: Any) -> None:
+    """JSON for people."""
     click.echo(json.dumps(content, indent=2, ensure_ascii=False))
 
 
@@ -41,16 +42,16 @@ def _listing(name: str, what: str) -> tuple[click.Command, click.Command]:
     """The `list` and `show` commands of a resource."""
 
     @click.command("list", help=f"All {what}s, one JSON object a line.")
-    @_connected
+    @connected
     def every(caller: Caller) -> None:
         for each in _pages(caller, name):
             click.echo(json.dumps(each, ensure_ascii=False))
 
     @click.command("show", help=f"One {what}.")
     @click.argument("ids", nargs=-1, required=True, metavar="ID")
-    @_connected
+    @connected
     def one(caller: Caller, ids: tuple[str, ...]) -> None:
-        _show(caller.call("GET", _path(name, *ids)))
+        show_json(caller.call("GET", path_of(name, *ids)))
 
     return every, one
 
@@ -66,7 +67,8 @@ def _pages(caller: Caller, name: str) -> Iterator[Any]:
             return
 
 
-def _path(*parts: str) -> str:
+def path_of(*parts: str) -> str:
+    """A path of the admin API."""
     return "/".join(quote(part, safe="") for part in parts)
 
 
@@ -89,10 +91,10 @@ subscription = _group("subscription", "subscriptions", "subscription", "Platform
 @network.command("put")
 @click.argument("network_id")
 @click.option("--name", required=True, help="What people call it.")
-@_connected
+@connected
 def put_network(caller: Caller, network_id: str, name: str) -> None:
     """Make or change a network."""
-    _show(caller.call("PUT", _path("networks", network_id), {"name": name}))
+    show_json(caller.call("PUT", path_of("networks", network_id), {"name": name}))
 
 
 @cpo.command("put")
@@ -104,39 +106,39 @@ def put_network(caller: Caller, network_id: str, name: str) -> None:
 @click.option(
     "--publish-all-cdrs/--hold-small-cdrs", default=True, show_default=True, help="Hold: under 0.2 kWh and 2 minutes."
 )
-@_connected
+@connected
 def put_cpo(caller: Caller, party: str, **body: Any) -> None:
     """Make or change a CPO."""
-    _show(caller.call("PUT", _path("cpos", party), body))
+    show_json(caller.call("PUT", path_of("cpos", party), body))
 
 
 @emsp.command("put")
 @click.argument("party")
 @click.option("--name", required=True, help="What people call it.")
 @click.option("--network", "network_ids", multiple=True, help="A network whose CPOs accept its tokens; may be repeated.")
-@_connected
+@connected
 def put_emsp(caller: Caller, party: str, name: str, network_ids: tuple[str, ...]) -> None:
     """Make or change an eMSP."""
-    _show(caller.call("PUT", _path("emsps", party), {"name": name, "network_ids": list(network_ids)}))
+    show_json(caller.call("PUT", path_of("emsps", party), {"name": name, "network_ids": list(network_ids)}))
 
 
 @location.command("put")
 @click.argument("location_id")
 @click.argument("file", type=_JSON)
-@_connected
+@connected
 def put_location(caller: Caller, location_id: str, file: TextIO) -> None:
     """Make or change a location from a JSON FILE (- for standard input). What it leaves out becomes REMOVED."""
-    _show(caller.call("PUT", _path("locations", location_id), _read(file)))
+    show_json(caller.call("PUT", path_of("locations", location_id), _read(file)))
 
 
 @tariff.command("put")
 @click.argument("party")
 @click.argument("tariff_id")
 @click.argument("file", type=_JSON)
-@_connected
+@connected
 def put_tariff(caller: Caller, party: str, tariff_id: str, file: TextIO) -> None:
     """Make or change a tariff of a CPO from a JSON FILE (- for standard input)."""
-    _show(caller.call("PUT", _path("tariffs", party, tariff_id), _read(file)))
+    show_json(caller.call("PUT", path_of("tariffs", party, tariff_id), _read(file)))
 
 
 @token.command("put")
@@ -148,12 +150,12 @@ def put_tariff(caller: Caller, party: str, tariff_id: str, file: TextIO) -> None
 @click.option("--valid/--blocked", default=True, show_default=True)
 @click.option("--visual-number", help="As printed on the card.")
 @click.option("--customer", "customer_id", help="The customer that it belongs to.")
-@_connected
+@connected
 def put_token(caller: Caller, uid: str, party: str | None, kind: str, **body: Any) -> None:
     """Make or change a token."""
-    path = _path("tokens", party, uid) if party else _path("tokens", uid)
+    path = path_of("tokens", party, uid) if party else path_of("tokens", uid)
     given = {name: value for name, value in body.items() if value is not None}
-    _show(caller.call("PUT", path, {**given, "type": kind}))
+    show_json(caller.call("PUT", path, {**given, "type": kind}))
 
 
 @subscription.command("create")
@@ -166,7 +168,7 @@ def put_token(caller: Caller, uid: str, party: str | None, kind: str, **body: An
 )
 @click.option("--profile", type=click.Choice(["compatible", "extended"]), default="compatible", show_default=True)
 @click.option("--file", type=_JSON, help="Take all of it from a JSON file (- for standard input).")
-@_connected
+@connected
 def create_subscription(
     caller: Caller,
     name: str | None,
@@ -179,7 +181,7 @@ def create_subscription(
 ) -> None:
     """Make a subscription. Its token is shown this once."""
     if file is not None:
-        _show(caller.call("POST", "subscriptions", _read(file)))
+        show_json(caller.call("POST", "subscriptions", _read(file)))
         return
     if not name or not network_id or not modules:
         raise click.UsageError("give --name, --network and at least one --module, or a --file")
@@ -191,33 +193,33 @@ def create_subscription(
         "endpoints": {module: {"url": url, "token": said} for module, url, said in endpoints},
         "profile": profile,
     }
-    _show(caller.call("POST", "subscriptions", body))
+    show_json(caller.call("POST", "subscriptions", body))
 
 
 @subscription.command("change")
 @click.argument("subscription_id")
 @click.argument("file", type=_JSON)
-@_connected
+@connected
 def change_subscription(caller: Caller, subscription_id: str, file: TextIO) -> None:
     """Change what a JSON FILE says (- for standard input); what it leaves out stays."""
-    _show(caller.call("PATCH", _path("subscriptions", subscription_id), _read(file)))
+    show_json(caller.call("PATCH", path_of("subscriptions", subscription_id), _read(file)))
 
 
 @subscription.command("rotate")
 @click.argument("subscription_id")
 @click.option("--overlap", "overlap_s", type=int, default=86400, show_default=True, help="Seconds the old tokens stay good.")
-@_connected
+@connected
 def rotate_subscription(caller: Caller, subscription_id: str, overlap_s: int) -> None:
     """Give a new token, shown this once."""
-    _show(caller.call("POST", _path("subscriptions", subscription_id, "rotate"), {"overlap_s": overlap_s}))
+    show_json(caller.call("POST", path_of("subscriptions", subscription_id, "rotate"), {"overlap_s": overlap_s}))
 
 
 @subscription.command("end")
 @click.argument("subscription_id")
-@_connected
+@connected
 def end_subscription(caller: Caller, subscription_id: str) -> None:
     """End a subscription: its tokens are void at once."""
-    caller.call("DELETE", _path("subscriptions", subscription_id))
+    caller.call("DELETE", path_of("subscriptions", subscription_id))
 
 
 ORDER = ("networks", "cpos", "emsps", "tariffs", "locations", "tokens")
@@ -225,7 +227,7 @@ ORDER = ("networks", "cpos", "emsps", "tariffs", "locations", "tokens")
 
 @click.command("import")
 @click.argument("file", type=_JSON)
-@_connected
+@connected
 def import_(caller: Caller, file: TextIO) -> None:
     """Write everything of a JSON FILE: {"networks": {"demo": {…}}, "cpos": {"NL-AAA": {…}}, "tariffs": {"NL-AAA/T1": {…}}, …}.
 
@@ -240,7 +242,7 @@ def import_(caller: Caller, file: TextIO) -> None:
     for name in ORDER:
         for key, body in given.get(name, {}).items():
             try:
-                caller.call("PUT", _path(name, *key.split("/")), body)
+                caller.call("PUT", path_of(name, *key.split("/")), body)
                 wrote += 1
             except click.ClickException as error:
                 failed += 1
@@ -255,7 +257,7 @@ def import_(caller: Caller, file: TextIO) -> None:
 @click.argument("kind", metavar="COMMAND")
 @click.argument("arguments", nargs=-1, metavar="[NAME=VALUE]…")
 @click.option("--wait", "wait_s", type=int, default=30, show_default=True, help="Seconds to wait for the answer.")
-@_connected
+@connected
 def command(caller: Caller, station_id: str, kind: str, arguments: tuple[str, ...], wait_s: int) -> None:
     """Tell a station to do something and wait for its answer.
 
@@ -264,19 +266,19 @@ def command(caller: Caller, station_id: str, kind: str, arguments: tuple[str, ..
     ForgetTokens, Trigger message=StatusNotification, TransferData vendor_id=…
     """
     body = {"type": kind} | {name: _value(name, text) for name, _, text in (each.partition("=") for each in arguments)}
-    order = caller.call("POST", f"{_path('stations', station_id, 'commands')}?timeout_s={max(1, wait_s)}", body)
+    order = caller.call("POST", f"{path_of('stations', station_id, 'commands')}?timeout_s={max(1, wait_s)}", body)
     until = time.monotonic() + wait_s
     while order["state"] in ("PENDING", "SENT") and time.monotonic() < until:
         time.sleep(0.2)
-        order = caller.call("GET", _path("commands", order["id"]))
-    _show({"state": "PENDING", **order})
+        order = caller.call("GET", path_of("commands", order["id"]))
+    show_json({"state": "PENDING", **order})
     if order["state"] != "ANSWERED":
         sys.exit(1)
 
 
 @click.command("show")
 @click.argument("what", type=click.Choice(["stations", "parked", "deliveries"]))
-@_connected
+@connected
 def show(caller: Caller, what: str) -> None:
     """What is live: the stations, those that knocked and nobody knows, or how far each endpoint has been told."""
     for each in _pages(caller, what):

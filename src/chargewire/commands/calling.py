@@ -23,22 +23,29 @@ class Caller:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """The answer's JSON, None if it has none. Raises ClickException."""
+        status, answer = self.answer(method, path, body)
+        if status < 400:
+            return answer
+        try:  # problem details (RFC 9457)
+            raise click.ClickException(f"{answer['title']}: {answer['detail']}")
+        except (KeyError, TypeError):
+            raise click.ClickException(f"HTTP {status}") from None
+
+    def answer(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Status and JSON of an answer, whatever it is. Raises ClickException if there is none."""
         data = None if body is None else json.dumps(body).encode()
         request = Request(self._base + path, data, self._headers, method=method)  # noqa: S310  (checked above)
         try:
             with urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
-                text = answer.read()
+                return answer.status, _json(answer.read())
         except HTTPError as error:
-            raise click.ClickException(_said(error)) from error
+            return error.code, _json(error.read())
         except (URLError, HTTPException, OSError) as error:
             raise click.ClickException(f"{self._base}: {getattr(error, 'reason', error)}") from error
-        return json.loads(text) if text else None
 
 
-def _said(error: HTTPError) -> str:
-    """What problem details say (RFC 9457), else the code."""
+def _json(text: bytes) -> Any:
     try:
-        problem = json.loads(error.read())
-        return f"{problem['title']}: {problem['detail']}"
-    except (ValueError, KeyError, TypeError):
-        return f"HTTP {error.code} {error.reason}"
+        return json.loads(text) if text else None
+    except ValueError:
+        return None

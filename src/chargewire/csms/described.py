@@ -45,6 +45,7 @@ def describe_subscription(subscription: Subscription) -> dict[str, Any]:
         "network_id": subscription.network_id,
         "profile": subscription.profile,
         "state": subscription.state,
+        "type": "roaming" if subscription.roaming else "platform",
         "grants": [
             {"cpos": _members(grant.cpos), "emsps": _members(grant.emsps), "modules": grant.modules}
             for grant in subscription.grants
@@ -54,6 +55,23 @@ def describe_subscription(subscription: Subscription) -> dict[str, Any]:
             for module, endpoint in subscription.endpoints.items()
         },
         "tokens": [{"created_at": token.created_at, "until": token.until} for token in subscription.tokens],
+    }
+
+
+def describe_connection(connection: Subscription) -> dict[str, Any]:
+    """A roaming connection without any token."""
+    roaming = connection.roaming
+    assert roaming is not None, connection.id
+    plain: dict[str, Any] = msgspec.to_builtins(roaming)
+    plain.pop("token", None)
+    return {
+        "id": connection.id,
+        "name": connection.name,
+        "network_id": connection.network_id,
+        "state": roaming.state if connection.state in ("live", "requested") else connection.state,
+        **{name: value for name, value in msgspec.structs.asdict(roaming).items() if name not in ("token", "state", "steps")},
+        "pushes": sorted(connection.endpoints),
+        "steps": plain.get("steps", []),
     }
 
 

@@ -88,7 +88,7 @@ async def subscribe(registry: Registry, body: bytes) -> tuple[Subscription, str]
         profile=given.profile,
         tokens=(IssuedToken(hash=registry.keys.hash(token), created_at=registry.now()),),
     )
-    await _write(registry, subscription, 0)
+    await write_subscription(registry, subscription, 0)
     return subscription, token
 
 
@@ -142,14 +142,18 @@ async def _change(registry: Registry, subscription_id: str, changed: Callable[[S
         stored = await registry.journal.get(ref)
         if stored is None:
             raise Unknown("subscription", subscription_id)
-        after = changed(msgspec.json.decode(stored.body, type=Subscription))
-        await _write(registry, after, stored.version)
+        before = msgspec.json.decode(stored.body, type=Subscription)
+        if before.roaming is not None:
+            raise Refused("is a roaming connection: it is changed under /admin/v1/partners")
+        after = changed(before)
+        await write_subscription(registry, after, stored.version)
         return after
 
     return await again(once, registry.turns)
 
 
-async def _write(registry: Registry, subscription: Subscription, expect: int) -> None:
+async def write_subscription(registry: Registry, subscription: Subscription, expect: int) -> None:
+    """Write a subscription over the version that was read; the directory knows it at once. Raises LostRace."""
     ref = Ref("subscription", "", subscription.id)
     names = [Name("subscription-token", token.hash, ref) for token in subscription.tokens]
     write = Write(ref=ref, content=subscription, expect=expect, what="static", state=subscription.state)
