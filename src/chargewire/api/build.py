@@ -1,5 +1,6 @@
 """The HTTP side of an instance, put together: pull API, admin API, reference, status page and health."""
 
+import re
 from time import perf_counter
 from typing import Any
 
@@ -166,6 +167,9 @@ class Front:
             segments = path.split("/", 4)
             path = "/".join((*(segment.lower() for segment in segments[:4]), *segments[4:]))
             scope["path"] = path
+            scope["raw_path"] = path.encode()
+        elif path.startswith("/ocpi/") and "//" in path:  # a partner put "/…" behind an address that ends in a slash
+            path = scope["path"] = re.sub("/+", "/", path)
             scope["raw_path"] = path.encode()
 
         bodiless = scope["method"] == "HEAD" and path != "/live"  # the headers of what GET gives (RFC 9110 §9.3.2)

@@ -51,6 +51,16 @@ async def put_location(registry: Registry, location_id: str, body: bytes) -> Kep
     return await again(once, registry.turns)
 
 
+def state_of(location: Location, *, standing: bool) -> str:
+    """What lists see without reading it: `listed`, `hidden` from roaming partners, or `empty`, which is in no list.
+
+    Hidden is what is not published, and what has no EVSE that stands there any more (2.1.1 mod_locations, GET).
+    """
+    if not location.evse_uids:
+        return "empty"
+    return "listed" if standing and location.publish else "hidden"
+
+
 class _Rewrite:
     """Everything that is at the location or comes to it, as read, and what has to be written over it."""
 
@@ -73,7 +83,7 @@ class _Rewrite:
         self._old_owner()
         evse_changed = any(write.ref.kind == "evse" and write.ref.owner == self.plan.owner for write in self.writes)
         location = replace(self.plan.location, evse_uids=uids)
-        wrote = self._write(self.ref, location, "listed" if uids else "empty")
+        wrote = self._write(self.ref, location, state_of(location, standing=bool(self.plan.evses)))
         touches = [Touch(self.ref)] if evse_changed and not wrote else []
         return Unit(place=self.plan.location.id, writes=self.writes, names=self.names, touches=touches)
 
@@ -142,7 +152,7 @@ class _Rewrite:
             for station_id in old.station_ids:
                 if stored := self._at(Ref("station", holder.ref.owner, station_id)):
                     self._remove_station(stored)
-            self._write(holder.ref, replace(old, station_ids=()), holder.state)
+            self._write(holder.ref, replace(old, station_ids=()), state_of(old, standing=False))
         self._name(self.ref, holder)
 
     def _remove_evse(self, stored: Stored) -> None:
@@ -193,7 +203,9 @@ async def _let_go(journal: Journal, plan: Plan) -> None:
         writes = []
         if home is not None and place is not None and live.id in place.station_ids:
             rest = tuple(each for each in place.station_ids if each != live.id)
-            writes.append(_over(home, replace(place, station_ids=rest)))
+            left = await journal.get_many([Ref("station", owner, each) for each in rest])
+            standing = any(_station.decode(each.body).evse_uids for each in left.values())
+            writes.append(_over(home, replace(place, station_ids=rest), state_of(place, standing=standing)))
         if owner != plan.owner:
             writes += await _left_behind(journal, stored, live)
         if writes:
@@ -261,5 +273,6 @@ def _decoded(stored: Stored) -> Location | Station | Evse:
             return _evse.decode(stored.body)
 
 
-def _over(stored: Stored, content: Location | Station | Evse) -> Write:
-    return Write(ref=stored.ref, content=content, expect=stored.version, what="static", state=stored.state)
+def _over(stored: Stored, content: Location | Station | Evse, state: str | None = None) -> Write:
+    state = stored.state if state is None else state
+    return Write(ref=stored.ref, content=content, expect=stored.version, what="static", state=state)

@@ -61,7 +61,14 @@ class Registry:
         self.on_stations: Callable[[Sequence[str]], Awaitable[None]] = _nobody  # told of the stations that were written
 
     async def keep(
-        self, ref: Ref, content: Struct, *, place: str = PLACE, counterparty: str = "", names: tuple[Name, ...] = ()
+        self,
+        ref: Ref,
+        content: Struct,
+        *,
+        place: str = PLACE,
+        state: str = "",
+        counterparty: str = "",
+        names: tuple[Name, ...] = (),
     ) -> Kept:
         """Write an object, whatever was there before."""
 
@@ -69,7 +76,12 @@ class Registry:
             before = (await self.journal.get_many([ref])).get(ref)
             name = before.ref if before else ref
             write = Write(
-                ref=name, content=content, expect=before.version if before else 0, what="static", counterparty=counterparty
+                ref=name,
+                content=content,
+                expect=before.version if before else 0,
+                what="static",
+                state=state,
+                counterparty=counterparty,
             )
             committed = await self.journal.append(Unit(place=place, writes=[write], names=names))
             if ref.kind in TYPES:

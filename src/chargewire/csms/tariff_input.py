@@ -75,4 +75,4 @@ async def put_tariff(registry: Registry, party: str, tariff_id: str, body: bytes
     check_tariff(content)
     if given.vat_percent is not None and not 0 <= given.vat_percent <= 100:
         raise Refused("must be from 0 to 100", "vat_percent")
-    return await registry.keep(Ref("tariff", party, tariff_id), content, place=f"tariffs/{party}")
+    return await registry.keep(Ref("tariff", party, tariff_id), content, place=f"tariffs/{party}", state=content.kind)

@@ -22,6 +22,8 @@ from chargewire.sharing.scope import Scope
 
 LARGE = 1_000  # totals above this are counted at most every few seconds
 COUNTED_FOR_S = 5.0
+UNCREDITED = ("",)  # states of CDRs that are no credit
+WHOLESALE = ("wholesale",)  # states of tariffs that partners see; others are between us and drivers, or owners
 CHUNK = 500  # rows of a log that are read at a time
 
 _location = msgspec.json.Decoder(Location)
@@ -97,7 +99,7 @@ class Views:
         """Everything that is stamped below this (µs) is in the lists."""
         return self._journal.complete_until()
 
-    async def sessions(self, scope: Scope, window: Window, states: tuple[str, ...]) -> Part:
+    async def sessions(self, scope: Scope, window: Window, states: tuple[str, ...] = ()) -> Part:
         """Sessions as stored (`Stored`), oldest first; no states = every state."""
         return await self._walk(self._strands(scope, "session", "sessions", states), window, pages=False)
 
@@ -105,7 +107,7 @@ class Views:
         """The same as rendered JSON (`bytes`), without charging periods."""
         return await self._walk(self._strands(scope, "session", "sessions", states), window, pages=True)
 
-    async def count_sessions(self, scope: Scope, window: Window, states: tuple[str, ...]) -> int:
+    async def count_sessions(self, scope: Scope, window: Window, states: tuple[str, ...] = ()) -> int:
         return await self._count(self._strands(scope, "session", "sessions", states), window)
 
     async def cdr_pages(self, scope: Scope, window: Window, emsp: str = "") -> Part:
@@ -137,6 +139,27 @@ class Views:
                 return Part(rows, None)
             after, passed = page.next, 0
 
+    async def cdrs(self, scope: Scope, window: Window) -> Part:
+        """The CDRs (`Stored`) of a roaming partner's drivers, without credits, which OCPI has only from 2.2 on."""
+        return await self._walk(self._strands(scope, "cdr", "cdrs", UNCREDITED), window, pages=False)
+
+    async def count_uncredited(self, scope: Scope, window: Window) -> int:
+        return await self._count(self._strands(scope, "cdr", "cdrs", UNCREDITED), window)
+
+    async def tariffs(self, scope: Scope, window: Window) -> Part:
+        """The tariffs (`Stored`) that partners are charged by."""
+        return await self._walk([self._owned(scope, "tariff", "tariffs", WHOLESALE)], window, pages=False)
+
+    async def count_tariffs(self, scope: Scope, window: Window) -> int:
+        return await self._count([self._owned(scope, "tariff", "tariffs", WHOLESALE)], window)
+
+    async def tokens(self, scope: Scope, window: Window) -> Part:
+        """The tokens (`Stored`) of the eMSP that a roaming partner is connected with."""
+        return await self._walk([self._owned(scope, "token", "tokens", ())], window, pages=False)
+
+    async def count_tokens(self, scope: Scope, window: Window) -> int:
+        return await self._count([self._owned(scope, "token", "tokens", ())], window)
+
     async def locations(self, scope: Scope, window: Window) -> Part:
         """Locations (`SeenPlace`) that have an EVSE, oldest first."""
         part = await self._walk([self._place_query(scope)], window, pages=False)
@@ -150,9 +173,9 @@ class Views:
         refs = [Ref("location", owner, location_id) for owner in sorted(scope.owners("locations", "pull"))]
         found = await self._journal.get_many(refs) if refs else {}
         listed = [stored for stored in found.values() if not stored.deleted and stored.state != "empty"]
-        if not listed:
+        places = [place for place in await self._places(listed) if place.location.publish or not scope.partner]
+        if not places:
             raise Unknown("location", location_id)
-        places = await self._places(listed)
         # where it has been before it went to another CPO there is a tombstone without stations
         places.sort(key=lambda place: (bool(place.location.station_ids), place.last_updated))
         return places[-1]
@@ -182,7 +205,11 @@ class Views:
             query = replace(query, after=tuple(page.next), offset=0)
 
     def _place_query(self, scope: Scope) -> ListQuery:
-        return ListQuery(kind="location", owners=tuple(sorted(scope.owners("locations", "pull"))), states=("listed",))
+        states = ("listed",) if scope.partner else ("listed", "hidden")
+        return ListQuery(kind="location", owners=tuple(sorted(scope.owners("locations", "pull"))), states=states)
+
+    def _owned(self, scope: Scope, kind: str, module: str, states: tuple[str, ...]) -> ListQuery:
+        return ListQuery(kind=kind, owners=tuple(sorted(scope.owners(module, "pull"))), states=states)
 
     def _cdr_strands(self, scope: Scope, emsp: str) -> list[ListQuery]:
         if not emsp:
@@ -192,6 +219,8 @@ class Views:
     def _strands(self, scope: Scope, kind: str, module: str, states: tuple[str, ...]) -> list[ListQuery]:
         """A list as queries that have nothing in common: what the CPOs in scope own, then what else concerns each eMSP."""
         owners = scope.owners(module, "pull")
+        if scope.partner:
+            return [ListQuery(kind=kind, owners=tuple(sorted(owners)), counterparty=scope.partner, states=states)]
         strands = [ListQuery(kind=kind, owners=tuple(sorted(owners)), states=states)] if owners else []
         issuers = scope.issuers(module, "pull")
         if issuers:
