@@ -11,6 +11,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from chargewire.api import (
     admin,
+    admin_partner_objects,
     admin_partners,
     admin_subscriptions,
     health,
@@ -88,6 +89,7 @@ ADMIN = [
     admin_subscriptions.order_command,
     admin_subscriptions.get_command,
     *admin_partners.ROUTES,
+    *admin_partner_objects.ROUTES,
 ]
 
 
