@@ -165,11 +165,14 @@ class Depot:
         committed = await self.journal.append(Unit(place=place, writes=[write], touches=touches))
         self.versions[ref] = committed.versions[0]
 
-    async def put_place(self, key: str = "LOC1", owner: str = "NL-AAA", evses: int = 1, name: str = "Somewhere") -> None:
+    async def put_place(
+        self, key: str = "LOC1", owner: str = "NL-AAA", evses: int = 1, name: str = "Somewhere", publish: bool = True
+    ) -> None:
         """A location with its EVSEs, in one unit, EVSEs first."""
         uids = tuple(f"{key}-{number}" for number in range(1, evses + 1))
         objects: list[tuple[Ref, Any, str]] = [(Ref("evse", owner, uid), _evse(key, uid), "") for uid in uids]
-        objects.append((Ref("location", owner, key), _location(key, uids, name), "listed"))
+        place = replace(_location(key, uids, name), publish=publish)
+        objects.append((Ref("location", owner, key), place, "listed" if publish else "hidden"))
         writes = [
             Write(ref=ref, content=content, expect=self.versions.get(ref, 0), what="static", state=state)
             for ref, content, state in objects
@@ -247,7 +250,7 @@ def a_session(key: str, owner: str = "NL-AAA", energy_wh: int = 0, **changes: An
         connector=_connector(),
         currency="EUR",
     )
-    periods = (Period(start=BEGIN, energy_wh=energy_wh, charging_s=60),) if energy_wh else ()
+    periods = changes.pop("periods", (Period(start=BEGIN, energy_wh=energy_wh, charging_s=60),) if energy_wh else ())
     status = changes.pop("status", SessionStatus.ACTIVE)
     stopped = Stopped(at=BEGIN + timedelta(minutes=5), register_wh=energy_wh) if status is SessionStatus.COMPLETED else None
     return Session(id=key, status=status, started=started, energy_wh=energy_wh, periods=periods, stopped=stopped, **changes)

@@ -40,7 +40,7 @@ class EndpointInput(Struct, frozen=True, kw_only=True):
 
     url: Annotated[str, Meta(min_length=1, max_length=1000)]
     token: Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"^[!-~]+$")] | None = None
-    dialect: Literal["platform"] = "platform"
+    dialect: Literal["platform", "ocpi-2.1.1"] = "platform"
     min_patch_s: Annotated[int, Meta(ge=0, le=86400)] = 60
     full_patch_s: Annotated[int, Meta(ge=0, le=86400)] = 900
     paused: bool = False
@@ -189,8 +189,8 @@ def _members(given: Members, own: set[str], field: str) -> tuple[str, ...]:
 
 
 def _endpoint(registry: Registry, module: str, given: EndpointInput, before: Endpoint | None) -> Endpoint:
-    if module not in PUSHED:
-        raise Refused(f"{module} is not pushed", f"endpoints.{module}")
+    if module not in PUSHED[given.dialect]:
+        raise Refused(f"{module} is not pushed in the dialect {given.dialect}", f"endpoints.{module}")
     registry.check_url(given.url, f"endpoints.{module}.url")
     if given.token is not None:
         # the same token stays sealed as it is, so that nothing changes

@@ -106,6 +106,7 @@ class Dispatcher:
         end = monotonic() + PATIENCE_S
         while self._pump.in_flight and monotonic() < end:  # noqa: ASYNC110  (once, at the end)
             await asyncio.sleep(0.01)
+        await self._pump.finish()
         with suppress(MemoryUnavailable, Fenced):
             await self._keeping.save()
             await self._keeping.release()
@@ -149,16 +150,16 @@ class Dispatcher:
         """Have a target for each endpoint, and a lane for each partition that is ours. Raises MemoryUnavailable."""
         self._stale = False
         fleet = self._fleet
-        wanted = {f"{sub.id}/{module}": (sub, module) for sub, module, _ in self._endpoints()}
-        for gone in [target for key, target in fleet.targets.items() if key not in wanted]:
+        wanted = {f"{sub.id}/{module}": (sub, module, endpoint.dialect) for sub, module, endpoint in self._endpoints()}
+        for gone in [target for key, target in fleet.targets.items() if key not in wanted or wanted[key][2] != target.dialect]:
             gone.stop()
             await fleet.journal.drop_lanes(gone.id)
             del fleet.targets[gone.id]
             event("push.dropped", endpoint=gone.id)
-        for key, (subscription, module) in wanted.items():
+        for key, (subscription, module, dialect) in wanted.items():
             target = fleet.targets.get(key)
             if target is None:
-                target = Target(subscription.id, module, self._window)
+                target = Target(subscription.id, module, dialect, self._window)
                 await self._open_lanes(target)
                 fleet.targets[key] = target
             else:
@@ -176,7 +177,7 @@ class Dispatcher:
             for subscription in self._fleet.directory.subscriptions()
             if subscription.state != "ended"
             for module, endpoint in subscription.endpoints.items()
-            if module in RULES
+            if (endpoint.dialect, module) in RULES
         ]
 
     async def _open_lanes(self, target: Target) -> None:

@@ -169,7 +169,7 @@ class Following:
         lane.forget_walked(lane.walked - owners)
         on_the_way = {owner for walk in lane.walks if not walk.newer_than for owner in walk.owners}
         if fresh := owners - lane.walked - on_the_way:
-            self._walk(target, lane, Walk(frozenset(fresh)), ("location",))
+            self._walk(target, lane, Walk(frozenset(fresh)), target.rules.walked)
 
     def _walk(self, target: Target, lane: Lane, walk: Walk, kinds: tuple[str, ...]) -> None:
         lane.begin(walk)

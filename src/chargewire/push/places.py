@@ -18,6 +18,7 @@ class PlaceRules:
     """Kinds `location` and `evse`; everything at a location goes in order."""
 
     kinds: tuple[str, ...] = ("location", "evse")
+    walked: tuple[str, ...] = ("location",)
     from_beginning = True
 
     def slot(self, ref: Ref) -> Ref | None:

@@ -13,10 +13,11 @@ from time import monotonic
 from chargewire.charging.errors import MemoryUnavailable
 from chargewire.journal.memory import Ref
 from chargewire.log import event, trouble
-from chargewire.outgoing.connection import Result
+from chargewire.outgoing.connection import Answer, Result
 from chargewire.outgoing.http import Client
 from chargewire.push.fleet import Fleet
 from chargewire.push.lane import Lane
+from chargewire.push.located import Located
 from chargewire.push.rules import SECOND, Loaded, Send
 from chargewire.push.target import Target
 from chargewire.push.verdict import Verdict, judge
@@ -34,9 +35,14 @@ class Pump:
         self._fleet = fleet
         self._client = client
         self._may_start = may_start
+        self._located = Located(fleet.journal)
         self._prefix = token_hex(6)
         self._number = 0
         self.in_flight = 0
+
+    async def finish(self) -> None:
+        """Wait for what is kept of the last answers."""
+        await self._located.finish()
 
     async def run(self) -> None:
         """Send what there is to send, for ever."""
@@ -151,6 +157,8 @@ class Pump:
         if verdict.kind == "ok":
             target.gate.worked()
             self._delivered(target, send, now)
+            if isinstance(result, Answer) and result.location:
+                self._located.keep(target, send.ref, result.location)
         else:
             verdict = self._not_delivered(target, send, verdict, started_at, now)
         lane.settle(send, verdict, now)

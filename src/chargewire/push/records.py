@@ -16,6 +16,7 @@ class _Records:
     """What is written once and told once, to the endpoint's own URL."""
 
     kinds: tuple[str, ...]
+    walked: tuple[str, ...] = ()
     from_beginning = False
 
     def slot(self, ref: Ref) -> Ref | None:

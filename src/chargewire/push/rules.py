@@ -19,12 +19,14 @@ FORCE = 8  # tell it although its version was told
 
 
 class Told(Struct, array_like=True):
-    """What the receiver has of an object. Times in µs; of sessions: when all of it went out, and whether it parked then."""
+    """What the receiver has of an object. Times in µs; of sessions: when all of it went out, whether it parked then, and how
+    many periods it had."""
 
     version: int
     sent_at: int = 0
     full_at: int = 0
     parked: bool = False
+    periods: int = 0
 
 
 class Loaded:
@@ -95,6 +97,10 @@ class Rules(Protocol):
 
     kinds: tuple[str, ...]
     from_beginning: bool  # a new endpoint is told of everything that is there
+
+    @property
+    def walked(self) -> tuple[str, ...]:
+        """Kinds that are told from the beginning; what belongs to them goes with them."""
 
     def slot(self, ref: Ref) -> Ref | None:
         """What goes in order with the object: one request at a time. None: it must be loaded to tell."""

@@ -19,6 +19,7 @@ class SessionRules:
     """Kind `session`; a session's requests go in order."""
 
     kinds: tuple[str, ...] = ("session",)
+    walked: tuple[str, ...] = ()
     from_beginning = False
 
     def slot(self, ref: Ref) -> Ref | None:

@@ -9,18 +9,25 @@ import chargewire
 from chargewire.outgoing.http import Origin
 from chargewire.push.gate import Gate
 from chargewire.push.lane import Lane
+from chargewire.push.ocpi import OcpiCdrRules, OcpiPlaceRules, OcpiSessionRules, TariffRules, TokenRules
 from chargewire.push.places import PlaceRules
 from chargewire.push.records import CdrRules, NotificationRules
 from chargewire.push.rules import SECOND, Pacing, Rules, Send
 from chargewire.push.sessions import SessionRules
 from chargewire.sharing.subscription import Endpoint, Subscription
 
-RULES: Mapping[str, Rules] = {
-    "sessions": SessionRules(),
-    "locations": PlaceRules(),
-    "cdrs": CdrRules(),
-    "notifications": NotificationRules(),
+RULES: Mapping[tuple[str, str], Rules] = {
+    ("platform", "sessions"): SessionRules(),
+    ("platform", "locations"): PlaceRules(),
+    ("platform", "cdrs"): CdrRules(),
+    ("platform", "notifications"): NotificationRules(),
+    ("ocpi-2.1.1", "sessions"): OcpiSessionRules(),
+    ("ocpi-2.1.1", "locations"): OcpiPlaceRules(),
+    ("ocpi-2.1.1", "cdrs"): OcpiCdrRules(),
+    ("ocpi-2.1.1", "tariffs"): TariffRules(),
+    ("ocpi-2.1.1", "tokens"): TokenRules(),
 }
+"""By the endpoint's dialect and its module."""
 RECEIVING = ("live", "acceptance", "validated", "production")  # states of a subscription that is sent its data
 
 
@@ -51,11 +58,12 @@ class EndpointStatus(Struct, frozen=True, kw_only=True):
 class Target:
     """Named `{subscription}/{module}`."""
 
-    def __init__(self, subscription_id: str, module: str, window: int) -> None:
+    def __init__(self, subscription_id: str, module: str, dialect: str, window: int) -> None:
         self.id = f"{subscription_id}/{module}"
         self.subscription_id = subscription_id
         self.module = module
-        self.rules = RULES[module]
+        self.dialect = dialect
+        self.rules = RULES[dialect, module]
         self.gate = Gate(window)
         self.lanes: dict[int, Lane] = {}  # those that are ours, by partition
         self.epochs: dict[int, int] = {}  # under which epoch of its shard each of them was opened
@@ -86,7 +94,7 @@ class Target:
         tls = parts.scheme == "https"
         host = parts.hostname or ""
         self.origin = Origin(tls, host, parts.port or (443 if tls else 80))
-        self._path = parts.path.rstrip("/")
+        self._path = parts.path
         self._head = (
             f"Host: {parts.netloc.rpartition('@')[2]}\r\n"
             f"Authorization: Token {token}\r\n"
@@ -98,10 +106,14 @@ class Target:
     def wire(self, send: Send, request_id: str) -> bytes:
         """The request as it goes out."""
         head = (
-            f"{send.method} {self._path + send.path or '/'} HTTP/1.1\r\n{self._head}"
+            f"{send.method} {self._target(send.path)} HTTP/1.1\r\n{self._head}"
             f"X-Request-ID: {request_id}\r\n{self.signed(send)}Content-Length: {len(send.body)}\r\n\r\n"
         )
         return head.encode("ascii") + send.body
+
+    def _target(self, path: str) -> str:
+        """What is posted goes to the endpoint's path as it was given: with a slash at its end it may be another one."""
+        return self._path.rstrip("/") + path if path else self._path or "/"
 
     def signed(self, send: Send) -> str:
         """Header lines that prove where the request comes from; none as long as endpoints have no signing key."""

@@ -19,7 +19,10 @@ MODULES = (
     "remotecommands",
     "crm",
 )
-PUSHED = ("locations", "sessions", "cdrs", "notifications")
+PUSHED = {  # modules that a platform subscription's endpoints are pushed, by dialect
+    "platform": ("locations", "sessions", "cdrs", "notifications"),
+    "ocpi-2.1.1": ("locations", "sessions", "cdrs", "tariffs"),
+}
 ROAMED = {  # modules of OCPI 2.1.1 by our role: those that we own and share, and those that the partner writes to us
     "CPO": (("locations", "sessions", "cdrs", "tariffs"), ("tokens", "commands")),
     "EMSP": (("tokens",), ("locations", "sessions", "cdrs", "tariffs", "commands")),
