@@ -214,3 +214,19 @@ async def test_a_memory_that_is_away_is_said_with_a_code_of_ours(house: House) -
     await house.journal.close()
     answer = await house.get(f"{CPO}/locations", partner)
     assert (answer.status, answer.json["status_code"]) == (503, 3000)
+
+
+async def test_a_nul_character_in_a_path_is_an_unknown_name_on_either_engine(each_house: House) -> None:
+    await with_emsp(each_house)
+    cpo = await connect(each_house, "CPO", "NL-AAA", "DE-EMS")
+    emsp = await connect(each_house, "EMSP", "NL-OUR", "DE-CPO")
+    for url, token in (
+        (f"{CPO}/locations/a\0b", cpo),
+        (f"{CPO}/tokens/DE/EMS/a\0b", cpo),
+        (f"{EMSP}/cdrs/a\0b", emsp),
+        (f"{EMSP}/cdrs/~YQBi", emsp),
+        (f"{EMSP}/tariffs/DE/CPO/a\0b", emsp),
+    ):
+        answer = await each_house.get(url, token)
+        assert (answer.status, answer.json["status_code"] // 1000) == (404, 2), url
+    assert (await each_house.ask("DELETE", f"{EMSP}/tariffs/DE/CPO/a\0b", emsp)).status == 404

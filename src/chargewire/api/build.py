@@ -165,6 +165,9 @@ class Front:
             return
         begun, status = perf_counter(), 500
         path = scope["path"]
+        if "\0" in path:  # no name has such a character, and PostgreSQL has no room for it
+            path = scope["path"] = path.replace("\0", "\ufffd")
+            scope["raw_path"] = path.encode()
         if path[:5].lower() == "/api/":
             segments = path.split("/", 4)
             path = "/".join((*(segment.lower() for segment in segments[:4]), *segments[4:]))

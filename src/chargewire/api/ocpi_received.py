@@ -179,8 +179,8 @@ def cdr_id(name: str) -> str:
     if not name.startswith("~"):
         return name
     try:
-        return urlsafe_b64decode(name[1:] + "=" * (-len(name[1:]) % 4)).decode()
-    except ValueError as error:
+        return receiving.checked_id(urlsafe_b64decode(name[1:] + "=" * (-len(name[1:]) % 4)).decode())
+    except (ValueError, Refused) as error:
         raise Unknown("CDR", name) from error
 
 
