@@ -275,7 +275,7 @@ class Them:
 async def partner(country: str = "DE", party: str = "XYZ", host: str = "127.0.0.1", **how: Any) -> AsyncIterator[Them]:
     """A partner on a free port."""
     them = Them(country, party, how)
-    runner = web.AppRunner(_application(them.answer), shutdown_timeout=0.1)
+    runner = web.AppRunner(_application(lambda request: them.answer(request)), shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

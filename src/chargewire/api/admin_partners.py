@@ -38,6 +38,12 @@ class BundleInput(Struct, frozen=True, kw_only=True):
     name: str | None = None
 
 
+class PullAsked(Struct, frozen=True, kw_only=True):
+    """`whole`: without a filter, so that what is missing is gone."""
+
+    whole: bool = False
+
+
 class Leaving(Struct, frozen=True, kw_only=True):
     """`anyway`: also if the partner cannot be told."""
 
@@ -57,7 +63,8 @@ async def get_partner(request: Asking, connection_id: FromPath[str]) -> Response
     api = admin(request)
     connection_of(api.registry, connection_id)
     stored = await stored_at(api, "partner", [Ref("subscription", "", connection_id)])
-    return answer(describe_connection(msgspec.json.decode(stored.body, type=Subscription)) | times(stored))
+    described = describe_connection(msgspec.json.decode(stored.body, type=Subscription))
+    return answer(described | {"pulls": await api.office.pulling.state(connection_id)} | times(stored))
 
 
 @post("/partners", opt={"body": PartnerInput})
@@ -128,6 +135,16 @@ async def unregister_partner(request: Asking, connection_id: FromPath[str]) -> R
         return _failed(error)
 
 
+@post("/partners/{connection_id:str}/pull", opt={"body": PullAsked})
+async def pull_partner(request: Asking, connection_id: FromPath[str]) -> Response[bytes]:
+    """Pull the partner's lists now, in the background; `pulls` of the connection tell how far it is."""
+    api = admin(request)
+    connection, _ = connection_of(api.registry, connection_id)
+    body = await request.body()
+    asked = read(body, PullAsked) if body.strip() else PullAsked()
+    return answer({"modules": api.office.pulling.begin(connection, whole=asked.whole)}, 202)
+
+
 @delete("/partners/{connection_id:str}", status_code=204)
 async def remove_partner(request: Asking, connection_id: FromPath[str]) -> None:
     """Forget a connection; one that is connected must be unregistered first."""
@@ -185,5 +202,6 @@ ROUTES = [
     invite_partner,
     rotate_partner,
     unregister_partner,
+    pull_partner,
     remove_partner,
 ]

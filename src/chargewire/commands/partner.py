@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from typing import Any
 
 import click
@@ -144,6 +145,37 @@ def resume(caller: Caller, connection_id: str) -> None:
 def remove(caller: Caller, connection_id: str) -> None:
     """Forget a connection that is not connected."""
     caller.call("DELETE", path_of("partners", connection_id))
+
+
+@partner.command("pull")
+@click.argument("connection_id")
+@click.option("--whole", is_flag=True, help="Without a filter: what is missing in the lists is gone.")
+@connected
+def pull(caller: Caller, connection_id: str, whole: bool) -> None:
+    """Pull the partner's lists now, and show how it goes."""
+    modules = caller.call("POST", path_of("partners", connection_id, "pull"), {"whole": whole})["modules"]
+    began = {each["module"]: each.get("ended_at") for each in _pulls(caller, connection_id)}
+    shown = ""
+    while True:
+        pulls = [each for each in _pulls(caller, connection_id) if each["module"] in modules]
+        running = [each["running"] for each in pulls if each["running"]]
+        line = ", ".join(f"{each['module']} {each['read']} of {each.get('total') or '?'}" for each in running)
+        if line and line != shown:
+            click.echo(line)
+            shown = line
+        if not running and all(each.get("ended_at") != began.get(each["module"]) or each.get("error") for each in pulls):
+            break
+        time.sleep(0.3)
+    for each in pulls:
+        said = f"{each['read']} read, {each['changed']} new, {each['unreadable']} unreadable, {each['gone']} gone"
+        click.echo(f"{each['module']}: {each.get('error') or said}")
+    if any(each.get("error") for each in pulls):
+        sys.exit(1)
+
+
+def _pulls(caller: Caller, connection_id: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = caller.call("GET", path_of("partners", connection_id))["pulls"]
+    return [{"read": 0, "changed": 0, "unreadable": 0, "gone": 0} | each for each in found]
 
 
 def _body(name: str, role: str, party: str, base64: bool, given: dict[str, Any]) -> dict[str, Any]:

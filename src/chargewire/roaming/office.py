@@ -7,6 +7,7 @@ from chargewire.journal.memory import Journal
 from chargewire.outgoing.http import Client
 from chargewire.roaming.calls import PartnerCalls
 from chargewire.roaming.handshake import Handshakes
+from chargewire.roaming.pulling import Pulling
 from chargewire.sharing.keys import Keys
 
 ANSWER_CAP = 64 * 1024 * 1024  # bytes: a page of a thousand locations of the wordiest partner
@@ -35,11 +36,14 @@ class Office:
         self._client = Client(allow_private=allow_private, answer_cap=ANSWER_CAP, total_s=TOTAL_S)
         self.calls = PartnerCalls(self._client)
         self.handshakes = Handshakes(registry, self.calls)
+        self.pulling = Pulling(registry, self.calls, keys)
 
     async def start(self, public_url: str) -> None:
         """`public_url`: where partners reach us, without a slash at the end."""
         self.public_url = self.handshakes.public_url = public_url.rstrip("/")
+        self.pulling.start()
 
     async def stop(self) -> None:
         """End what is under way."""
+        await self.pulling.stop()
         await self._client.close()
