@@ -1,4 +1,4 @@
-"""Every object of the specification's examples and of real parties is kept and served again without loss, or refused by name."""
+"""Objects of the specification's examples and of real parties are kept and served without loss, or refused by name."""
 
 import os
 from pathlib import Path

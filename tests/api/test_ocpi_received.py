@@ -6,6 +6,9 @@ import pytest
 
 from api.house import Answer, House
 from api.partners import CPO, EMSP, at, cdr, connect, connector, evse, location, session, tariff, token, with_emsp
+from chargewire.protocols.ocpi.v211.locations import Location
+from chargewire.protocols.ocpi.v211.reading import understood
+from chargewire.roaming.receiving import expire_location, keep
 
 HOME = f"{EMSP}/locations/DE/CPO"
 
@@ -275,3 +278,13 @@ async def test_a_connection_that_is_not_about_a_module_has_none(house: House) ->
     partner = await connect(house, "EMSP", "NL-OUR", "DE-CPO", modules=("locations",))
     assert (await house.ask("PUT", f"{EMSP}/tariffs/DE/CPO/T1", partner, tariff())).status == 404
     assert (await house.ask("PUT", f"{HOME}/L1", partner, location())).status == 201
+
+
+async def test_a_location_that_was_gone_and_is_listed_again_is_back(each_house: House, partner: str) -> None:
+    connection = each_house.directory.subscription("conn")
+    assert connection is not None
+    await write(each_house, "PUT", f"{HOME}/L1", partner, location(second=10))
+    await expire_location(each_house.registry, connection, "L1")
+    assert (await each_house.get(f"{HOME}/L1/E1", partner)).data == evse(second=10, status="REMOVED")
+    await keep(each_house.registry, connection, "locations", understood(Location, location(second=10)))
+    assert (await each_house.get(f"{HOME}/L1", partner)).data == location(second=10)

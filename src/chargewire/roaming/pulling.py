@@ -225,7 +225,7 @@ class Pulling:
                 if module == "tariffs":
                     await drop(self._registry, connection, module, object_id)
                 else:
-                    await expire_location(self._registry, connection, object_id, moment(self._registry.now()))
+                    await expire_location(self._registry, connection, object_id)
             except Unknown:
                 continue
         return len(gone)

@@ -136,8 +136,11 @@ async def amend_part(registry: Registry, connection: Subscription, path: PartPat
     return await write(registry, connection, "locations", checked_id(path.location_id), change)
 
 
-async def expire_location(registry: Registry, connection: Subscription, location_id: str, at: str) -> Outcome:
-    """Mark every EVSE of a location REMOVED that its owner no longer lists (2.1.1 has no other end of one). Raises Unknown."""
+async def expire_location(registry: Registry, connection: Subscription, location_id: str) -> Outcome:
+    """Mark every EVSE of a location REMOVED that its owner no longer lists (2.1.1 has no other end of one). Raises Unknown.
+
+    Its times stay those of its owner: if it is listed again, unchanged, it is not older than what is kept.
+    """
 
     def change(known: Known | None) -> PartnerObject | None:
         if known is None:
@@ -145,7 +148,7 @@ async def expire_location(registry: Registry, connection: Subscription, location
         location = known.content
         for evse in location.get("evses") or []:
             if evse.get("status") != "REMOVED":
-                location = with_evse(location, {**evse, "status": "REMOVED", _STAMP: at})
+                location = with_evse(location, {**evse, "status": "REMOVED"})
         return _place(location)
 
     return await write(registry, connection, "locations", location_id, change)
