@@ -90,6 +90,7 @@ class Verdict(Struct, frozen=True):
 
     allowed: Allowed | None
     expires_at: datetime | None = None
+    group_id: str | None = None  # tokens of a group stop each other's sessions
 
 
 class Begun(Struct, frozen=True):
@@ -97,6 +98,8 @@ class Begun(Struct, frozen=True):
 
     transaction_id: str
     allowed: Allowed
+    expires_at: datetime | None = None
+    group_id: str | None = None
 
 
 class Noted(Struct, frozen=True):

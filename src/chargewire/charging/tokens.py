@@ -1,7 +1,8 @@
-"""Whether a token may charge."""
+"""Whether a token may charge, and where."""
 
 from datetime import datetime
 
+from chargewire.charging.location import Location
 from chargewire.charging.token import Allowed, Token
 
 
@@ -19,3 +20,16 @@ def verdict(token: Token | None, at: datetime) -> Allowed:
     if token.expires_at is not None and token.expires_at <= at:
         return Allowed.EXPIRED
     return Allowed.ACCEPTED
+
+
+def may_charge_at(token: Token, location: Location) -> bool:
+    """Whether a token is among those that a closed place is for; a place without rules is for all.
+
+    Rules as in the Platform API: CustomerExternalId names a customer, ClosedGroups and HomeToken a contract (or a group).
+    """
+    return not location.auth_rules or any(
+        rule.value == token.customer_id
+        if rule.type == "CustomerExternalId"
+        else rule.value.casefold() in (token.auth_id.casefold(), (token.group_id or "").casefold())
+        for rule in location.auth_rules
+    )

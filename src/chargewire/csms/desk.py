@@ -63,7 +63,7 @@ class Csms:
         self._keys = keys
         self._settings = settings or CsmsSettings()
         self._clock = clock
-        self._desk = Desk(journal, directory)
+        self._desk = Desk(journal, directory, clock)
         self._knocks = Knocks(journal, clock)
         self._links: dict[str, Link] = {}
         self._arriving = asyncio.Semaphore(ARRIVING)

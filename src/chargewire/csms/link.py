@@ -21,7 +21,6 @@ from chargewire.charging.facts import (
     SessionStarted,
     StatusReported,
     TokenShown,
-    Verdict,
     Welcome,
 )
 from chargewire.charging.location import ConnectorState
@@ -160,7 +159,7 @@ class Link:
             case SessionEnded() as fact:
                 return await sessions.finish(desk, held, draft, fact, heard_at)
             case TokenShown(token_uid):
-                return Verdict((await desk.judge.judge(held.owner, token_uid, heard_at))[0]), []
+                return await sessions.admit(desk, held, token_uid, heard_at)
             case Booted(boot):
                 held.become(draft, replace(held.station, boot=boot))
                 return Welcome(accepted=True, now=heard_at, interval_s=self._interval_s), []

@@ -3,8 +3,8 @@
 Every start, reading and stop is acknowledged, whatever it says: what cannot be used is kept as a message and flagged.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -14,20 +14,24 @@ from chargewire.charging.flags import CLOCK_UNSET, NO_TIME
 from chargewire.charging.location import Connector, Evse, Location
 from chargewire.charging.reading import Reading
 from chargewire.charging.session import Session, SessionStatus, Started, Stopped
-from chargewire.charging.token import Allowed, TokenRef
+from chargewire.charging.token import Allowed, Token
+from chargewire.charging.tokens import verdict
 from chargewire.csms.directory import Directory
 from chargewire.csms.draft import Draft
 from chargewire.csms.holding import Holding, place_of
 from chargewire.csms.ids import new_session_id, new_transaction_id, session_ref
+from chargewire.csms.registry import find_token
 from chargewire.csms.running import Running, readings_of, session_write
 from chargewire.csms.tariffs import cdr_write, priced, tariff_for
-from chargewire.csms.tokens import Judge
+from chargewire.csms.tokens import TOKEN_REFUSED, Judge, Judged, Shown
 from chargewire.csms.waiting import UNPRICEABLE, Waiting
 from chargewire.journal.memory import Journal, NewReading, Ref, Stored, Write
 from chargewire.journal.stamps import to_stamp
 
 replace = msgspec.structs.replace
+_location = msgspec.json.Decoder(Location)
 _session = msgspec.json.Decoder(Session)
+_token = msgspec.json.Decoder(Token)
 _CLOCK_SLACK_S = 60.0
 TIMELESS = (NO_TIME, CLOCK_UNSET)  # such a start looks like the one before it: it repeats one that runs, else it is a new one
 
@@ -37,10 +41,20 @@ class Desk:
 
     __slots__ = ("directory", "journal", "judge")
 
-    def __init__(self, journal: Journal, directory: Directory) -> None:
+    def __init__(
+        self, journal: Journal, directory: Directory, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self.journal = journal
         self.directory = directory
-        self.judge = Judge(journal, directory)
+        self.judge = Judge(journal, directory, clock)
+
+
+async def admit(desk: Desk, held: Holding, token_uid: str, heard_at: datetime) -> tuple[Verdict, list[str]]:
+    """A driver asks to be let in."""
+    location = await desk.journal.get(Ref("location", held.owner, held.place))
+    place = _location.decode(location.body) if location else None
+    judged = await desk.judge.judge(Shown(held.owner, held.station.id, token_uid, heard_at, place))
+    return Verdict(judged.allowed, judged.expires_at, judged.token.group_id), list(judged.flags)
 
 
 async def begin(desk: Desk, held: Holding, draft: Draft, fact: SessionStarted, heard_at: datetime) -> tuple[Begun, list[str]]:
@@ -51,15 +65,17 @@ async def begin(desk: Desk, held: Holding, draft: Draft, fact: SessionStarted, h
     before = await desk.journal.find("start", key)
     if before and not (flag in TIMELESS and before.state == SessionStatus.COMPLETED):
         started = _session.decode(before.body).started
-        return Begun(started.transaction_id, Allowed.ACCEPTED if started.token_accepted else Allowed.INVALID), [
-            "start-repeated"
-        ]
-    verdict, token = await desk.judge.judge(held.owner, fact.token_uid, at)
-    transaction_id = await _free_transaction_id(desk.journal, held)
+        allowed = Allowed.ACCEPTED if started.token_accepted else Allowed.INVALID
+        return Begun(started.transaction_id, allowed, group_id=started.token.group_id), ["start-repeated"]
     place = await place_of(desk.journal, held, fact.connector_number)
+    where = (place[0], place[1].uid) if place else (None, "")
+    judged = await desk.judge.judge(Shown(held.owner, held.station.id, fact.token_uid, at, *where))
+    flags += judged.flags
+    transaction_id = await _free_transaction_id(desk.journal, held)
+    begun = Begun(transaction_id, judged.allowed, judged.expires_at, judged.token.group_id)
     if place is None:
-        return Begun(transaction_id, verdict), ["connector-undeclared"]
-    started = await _started(desk, held, fact, at, place, token, verdict == Allowed.ACCEPTED, transaction_id)
+        return begun, ["connector-undeclared"]
+    started = await _started(desk, held, fact, at, place, judged, transaction_id)
     ref = session_ref(started.session_id)
     draft.name("start", key, ref, before.ref if before else None)
     draft.name("transaction", f"{held.station.id}/{transaction_id}", ref)
@@ -67,13 +83,13 @@ async def begin(desk: Desk, held: Holding, draft: Draft, fact: SessionStarted, h
     if not started.token_accepted:  # never billed and so final: what follows is kept, and changes nothing
         invalid = replace(running.session(), status=SessionStatus.INVALID, total_cost=None)
         draft.write(session_write(ref, invalid, 0, "end"))
-        return Begun(transaction_id, verdict), [*flags, "token-refused"]
+        return begun, [*flags, TOKEN_REFUSED]
     _supersede(desk, held, draft, started)
     draft.write(running.write(running.session(), "start"), running.written)
     held.by_transaction[transaction_id] = running
     now_running = held.station.running | {fact.connector_number: started.session_id}
     held.become(draft, replace(held.station, running=now_running))
-    return Begun(transaction_id, verdict), flags
+    return begun, flags
 
 
 async def meter(desk: Desk, held: Holding, draft: Draft, fact: Metered, heard_at: datetime) -> tuple[Noted, list[str]]:
@@ -98,13 +114,13 @@ async def finish(desk: Desk, held: Holding, draft: Draft, fact: SessionEnded, he
     readings, flag = sensible_readings(fact.readings, heard_at)
     flags = [flag] if flag else []
     at, flag = sensible(fact.at, heard_at)
-    allowed = (await desk.judge.judge(held.owner, fact.token_uid, at))[0] if fact.token_uid else None
+    answer = await _stopped_by(desk, held, fact, at)
     running = held.by_transaction.get(fact.transaction_id) if fact.transaction_id else _only_candidate(held, fact, at)
     if running is None:
         late = await _closed(desk.journal, held, fact.transaction_id)
         if readings:
             draft.reading(_row(held, draft, 0, late.ref.key if late else "", readings))
-        return Verdict(allowed), [*flags, "stop-repeated" if late else "stop-of-unknown"]
+        return answer, [*flags, "stop-repeated" if late else "stop-of-unknown"]
     if not fact.transaction_id:
         flags.append("transaction-id-lost")
     number = running.started.connector_number
@@ -113,7 +129,20 @@ async def finish(desk: Desk, held: Holding, draft: Draft, fact: SessionEnded, he
     stopped = Stopped(at=at, register_wh=fact.register_wh, reason=fact.reason, token_uid=fact.token_uid)
     flags += [flag] if flag else []
     close(desk, held, draft, running, stopped, flags)
-    return Verdict(allowed), flags
+    return answer, flags
+
+
+async def _stopped_by(desk: Desk, held: Holding, fact: SessionEnded, at: datetime) -> Verdict:
+    """What the token that ended a session is worth: by what we know, since nobody has to be asked whether one may stop."""
+    if not fact.token_uid:
+        return Verdict(None)
+    running = held.by_transaction.get(fact.transaction_id or "")
+    if running is not None and running.started.token.uid.casefold() == fact.token_uid.casefold():
+        own = running.started
+        return Verdict(Allowed.ACCEPTED if own.token_accepted else Allowed.INVALID, group_id=own.token.group_id)
+    stored = await find_token(desk.journal, desk.directory, held.owner, fact.token_uid)
+    token = _token.decode(stored.body) if stored else None
+    return Verdict(verdict(token, at), token.expires_at if token else None, token.group_id if token else None)
 
 
 def close(desk: Desk, held: Holding, draft: Draft, running: Running, stopped: Stopped, flags: Sequence[str] = ()) -> None:
@@ -149,8 +178,7 @@ async def _started(
     fact: SessionStarted,
     at: datetime,
     place: tuple[Location, Evse, Connector],
-    token: TokenRef,
-    accepted: bool,
+    judged: Judged,
     transaction_id: str,
 ) -> Started:
     location, evse, connector = place
@@ -163,9 +191,9 @@ async def _started(
         transaction_id=transaction_id,
         at=at,
         register_wh=fact.register_wh,
-        token=token,
-        token_accepted=accepted,
-        auth_method="WHITELIST",
+        token=judged.token,
+        token_accepted=judged.allowed is Allowed.ACCEPTED,
+        auth_method="AUTH_REQUEST" if judged.by_request else "WHITELIST",
         location=location,
         evse=evse,
         connector=connector,

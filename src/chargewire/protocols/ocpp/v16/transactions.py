@@ -10,6 +10,8 @@ from chargewire.protocols.ocpp.rpc import EMPTY
 from chargewire.protocols.ocpp.v16.metering import MeterValue, as_wire, readings
 from chargewire.protocols.ocpp.v16.words import IdTagInfo, IdToken, Reason, transaction_id
 
+MOST_ID_TAG = 20  # characters of an idTag (OCPP 1.6 §7.28)
+
 
 class Authorize(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     id_tag: IdToken
@@ -80,7 +82,8 @@ def start_answer(reply: Reply) -> bytes:
     """Always with a transaction id, whatever the token is worth (OCPP 1.6 §5.11)."""
     if not isinstance(reply, Begun):
         raise CannotSay("a start is answered with a transaction id")
-    return encode(StartTransactionAnswer(int(reply.transaction_id), IdTagInfo(status=reply.allowed.value)))
+    info = _id_tag_info(Verdict(reply.allowed, reply.expires_at, reply.group_id)) or IdTagInfo(status="Invalid")
+    return encode(StartTransactionAnswer(int(reply.transaction_id), info))
 
 
 def stop_answer(reply: Reply) -> bytes:
@@ -91,7 +94,12 @@ def stop_answer(reply: Reply) -> bytes:
 def _id_tag_info(verdict: Verdict) -> IdTagInfo | None:
     if verdict.allowed is None:
         return None
-    return IdTagInfo(status=verdict.allowed.value, expiry_date=written(verdict.expires_at) if verdict.expires_at else None)
+    group = verdict.group_id
+    return IdTagInfo(
+        status=verdict.allowed.value,
+        expiry_date=written(verdict.expires_at) if verdict.expires_at else None,
+        parent_id_tag=group if group and len(group) <= MOST_ID_TAG else None,
+    )
 
 
 def authorize(told: TokenShown) -> Authorize:
@@ -127,8 +135,9 @@ def stop_transaction(told: SessionEnded) -> StopTransaction:
 
 def verdict_of(answer: AuthorizeAnswer | StopTransactionAnswer) -> Verdict:
     info = answer.id_tag_info
-    return Verdict(Allowed(info.status)) if info else Verdict(None)
+    return Verdict(Allowed(info.status), group_id=info.parent_id_tag) if info else Verdict(None)
 
 
 def begun_of(answer: StartTransactionAnswer) -> Begun:
-    return Begun(str(answer.transaction_id), Allowed(answer.id_tag_info.status))
+    info = answer.id_tag_info
+    return Begun(str(answer.transaction_id), Allowed(info.status), group_id=info.parent_id_tag)
