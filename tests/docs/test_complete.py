@@ -9,6 +9,7 @@ import click
 import pytest
 from msgspec.structs import fields
 
+from chargewire.api import ocpi_lists, ocpi_received
 from chargewire.api.build import ADMIN, PULL
 from chargewire.charging.commands import Command
 from chargewire.charging.flags import FLAGS
@@ -87,6 +88,16 @@ def test_every_admin_route_is_in_the_reference(method: str, path: str) -> None:
 @pytest.mark.parametrize("path", sorted(path for _, path in _routes(PULL)))
 def test_every_pull_route_is_in_the_reference(path: str) -> None:
     assert re.search(rf"`GET /api/(1\.0|\{{\}}){re.escape(path)}[`?]", _written("platform-api.md"))
+
+
+OCPI = [("cpo", ocpi_lists.CPO), ("cpo", ocpi_received.CPO), ("emsp", ocpi_lists.EMSP), ("emsp", ocpi_received.EMSP)]
+
+
+@pytest.mark.parametrize(
+    ("role", "method", "path"), sorted({(role, *each) for role, routes in OCPI for each in _routes(routes)})
+)
+def test_every_module_of_ocpi_is_in_the_reference(role: str, method: str, path: str) -> None:
+    assert re.search(rf"`([A-Z]+, )*{method}(, [A-Z]+)* /ocpi/{role}{re.escape(path)}`", _written("ocpi-modules.md"))
 
 
 def test_every_command_to_a_station_is_in_the_reference() -> None:
