@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from chargewire.charging.pricing import check_tariff, price
-from chargewire.charging.pricing.price import _stepped
+from chargewire.charging.pricing.billing import stepped
 from chargewire.charging.tariff import Tariff
 from charging.vectors import DATA, load, periods_of, periods_of_cdr, tariff_of, words_of_22
 
@@ -122,12 +122,12 @@ def test_step_sizes_round_up_as_the_specification_says(number: int) -> None:
     if "amounts_wh" in fact:
         micro = [round(Decimal(amount) * 10**6) for amount in fact["amounts_wh"]]
         billed = fact.get("billed_wh") or fact["billed_wh_total"]
-        assert _stepped(sum(micro), fact["step_size"] * 10**6) == int(billed) * 10**6
+        assert stepped(sum(micro), fact["step_size"] * 10**6) == int(billed) * 10**6
     elif fact["dimension"] == "TIME":
-        assert _stepped(sum(60 * int(m) for m in fact["amounts_min"]) * 10**6, fact["step_size"] * 10**6) == 1800 * 10**6
+        assert stepped(sum(60 * int(m) for m in fact["amounts_min"]) * 10**6, fact["step_size"] * 10**6) == 1800 * 10**6
     else:
         parked = int(fact["amounts_min"][1]) * 60 * 10**6
-        assert _stepped(parked, fact["step_size"][1] * 10**6) == int(fact["billed_min"][1]) * 60 * 10**6
+        assert stepped(parked, fact["step_size"][1] * 10**6) == int(fact["billed_min"][1]) * 60 * 10**6
 
 
 def cents(amount: Any) -> Decimal:

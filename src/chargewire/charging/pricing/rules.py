@@ -5,15 +5,16 @@ from decimal import Decimal
 from functools import lru_cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chargewire.charging.errors import Refused
-from chargewire.charging.tariff import Element, PriceComponent, Restrictions, Tariff
+from chargewire.charging.tariff import Element, PriceComponent, Restrictions
 
 DAY_S = 86_400
-LARGEST = 1_000_000_000  # of any number in a tariff
 DIMENSIONS = ("FLAT", "ENERGY", "TIME", "PARKING_TIME")
 WEEKDAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 EPOCH_DAY = date(1970, 1, 1).toordinal()
+SESSION, RESERVED, EXPIRED = "", "RESERVATION", "RESERVATION_EXPIRES"  # what an element prices: its `reservation`, or none
 
 
 class Moment(Struct, gc=False):
@@ -23,6 +24,7 @@ class Moment(Struct, gc=False):
     used_uwh: int  # energy of the session so far, in µWh
     lasted_us: int  # time since its start, in µs
     power_mw: int
+    current_ma: int
 
 
 class Rule(Struct, frozen=True):
@@ -39,7 +41,10 @@ class Rule(Struct, frozen=True):
     max_us: int | None = None
     min_mw: int | None = None
     max_mw: int | None = None
+    min_ma: int | None = None
+    max_ma: int | None = None
     needs_clock: bool = False  # local time matters
+    measured: bool = False  # power or current matters
 
     def matches(self, now: Moment) -> bool:
         """Whether the element is active at a moment."""
@@ -48,9 +53,16 @@ class Rule(Struct, frozen=True):
             and (self.max_uwh is None or now.used_uwh < self.max_uwh)
             and (self.min_us is None or now.lasted_us >= self.min_us)
             and (self.max_us is None or now.lasted_us < self.max_us)
-            and (self.min_mw is None or now.power_mw >= self.min_mw)
-            and (self.max_mw is None or now.power_mw < self.max_mw)
+            and (not self.measured or self._matches_measured(now))
             and (not self.needs_clock or self._matches_clock(now.local_s))
+        )
+
+    def _matches_measured(self, now: Moment) -> bool:
+        return (
+            (self.min_mw is None or now.power_mw >= self.min_mw)
+            and (self.max_mw is None or now.power_mw < self.max_mw)
+            and (self.min_ma is None or now.current_ma >= self.min_ma)
+            and (self.max_ma is None or now.current_ma < self.max_ma)
         )
 
     def _matches_clock(self, local_s: int) -> bool:
@@ -70,66 +82,61 @@ class Offer(Struct, frozen=True):
     element: int
     component: PriceComponent
     rule: Rule | None
+    reserved: bool = False  # it prices reservations
 
 
 class Rules(Struct, frozen=True):
     """A tariff's offers by dimension, in order of their elements, and where matching can change."""
 
     offers: dict[str, tuple[Offer, ...]]
+    any: bool
     plain: bool  # in each dimension the first offer always matches
     needs_clock: bool
+    measured: bool
+    steady: bool  # what matches changes with time only
     seconds_of_day: tuple[int, ...]
     durations_us: tuple[int, ...]
     energies_uwh: tuple[int, ...]
 
 
-def check_tariff(tariff: Tariff) -> None:
-    """Raises Refused, naming the field, if the tariff has an element that cannot be read or a number that is none."""
-    _number(tariff.vat_percent, "vat_percent")
-    for number, element in enumerate(tariff.elements):
-        for place, component in enumerate(element.price_components):
-            where = f"elements[{number}].price_components[{place}]"
-            _number(component.price, f"{where}.price")
-            _number(component.step_size, f"{where}.step_size")
-        restrictions = element.restrictions or Restrictions()
-        for name in ("min_kwh", "max_kwh", "min_power", "max_power", "min_duration", "max_duration"):
-            _number(getattr(restrictions, name), f"elements[{number}].restrictions.{name}")
-    rules_of(tariff.elements)
-
-
-def _number(value: Decimal | int | None, field: str) -> None:
-    """Neither NaN nor so large that no sum of money can hold it."""
-    number = Decimal(value or 0)
-    if not (number.is_finite() and abs(number) <= LARGEST):
-        raise Refused(f"must be a number of at most {LARGEST}", field)
-
-
 @lru_cache(maxsize=4096)
-def rules_of(elements: tuple[Element, ...]) -> Rules:
-    """A tariff's elements, ready to be matched. Raises Refused."""
+def rules_of(elements: tuple[Element, ...], subject: str = SESSION) -> Rules:
+    """The elements that price a subject (SESSION, RESERVED, EXPIRED), ready to be matched. Raises Refused."""
     offers: dict[str, list[Offer]] = {dimension: [] for dimension in DIMENSIONS}
     rules = []
-    for number, element in enumerate(elements):
+    for number, element in _about(elements, subject):
         rule = _rule(element.restrictions, f"elements[{number}].restrictions")
         if rule is not None:
             rules.append(rule)
         for place, component in enumerate(element.price_components):
             if component.type not in offers:
                 raise Refused(f"unknown type {component.type!r}", f"elements[{number}].price_components[{place}].type")
-            offers[component.type].append(Offer(number, component, rule))
+            offers[component.type].append(Offer(number, component, rule, subject != SESSION))
     clocks = [rule for rule in rules if rule.needs_clock]
+    energies = tuple(sorted({uwh for rule in rules for uwh in (rule.min_uwh, rule.max_uwh) if uwh is not None}))
+    measured = any(rule.measured for rule in rules)
     return Rules(
         offers={dimension: tuple(some) for dimension, some in offers.items()},
+        any=any(offers.values()),
         plain=all(not some or some[0].rule is None for some in offers.values()),
         needs_clock=bool(clocks),
+        measured=measured,
+        steady=not energies and not measured,
         seconds_of_day=tuple(sorted({s % DAY_S for rule in clocks for s in (rule.start_s, rule.end_s)} | {0})),
         durations_us=tuple(sorted({us for rule in rules for us in (rule.min_us, rule.max_us) if us is not None})),
-        energies_uwh=tuple(sorted({uwh for rule in rules for uwh in (rule.min_uwh, rule.max_uwh) if uwh is not None})),
+        energies_uwh=energies,
     )
 
 
+def _about(elements: tuple[Element, ...], subject: str) -> list[tuple[int, Element]]:
+    """The elements about a subject with their numbers; for a reservation that expired those that say so go first."""
+    subjects = (EXPIRED, RESERVED) if subject == EXPIRED else (subject,)
+    kinds = [element.restrictions.reservation or SESSION if element.restrictions else SESSION for element in elements]
+    return [(number, elements[number]) for wanted in subjects for number, kind in enumerate(kinds) if kind == wanted]
+
+
 def _rule(restrictions: Restrictions | None, field: str) -> Rule | None:
-    if restrictions is None or restrictions == Restrictions():
+    if restrictions is None or replace(restrictions, reservation=None) == Restrictions():
         return None
     start = _second_of_day(restrictions.start_time, 0, f"{field}.start_time")
     end = _second_of_day(restrictions.end_time, DAY_S, f"{field}.end_time") or DAY_S  # 00:00 is the end of the day
@@ -138,6 +145,7 @@ def _rule(restrictions: Restrictions | None, field: str) -> Rule | None:
     for weekday in restrictions.day_of_week:
         if weekday not in WEEKDAYS:
             raise Refused(f"unknown day {weekday!r}", f"{field}.day_of_week")
+    powers_and_currents = (restrictions.min_power, restrictions.max_power, restrictions.min_current, restrictions.max_current)
     dated = restrictions.day_of_week or restrictions.start_date or restrictions.end_date
     return Rule(
         needs_clock=bool(dated) or (start, end) != (0, DAY_S),
@@ -152,6 +160,9 @@ def _rule(restrictions: Restrictions | None, field: str) -> Rule | None:
         max_us=_scaled(restrictions.max_duration, 10**6),
         min_mw=_scaled(restrictions.min_power, 10**6),
         max_mw=_scaled(restrictions.max_power, 10**6),
+        min_ma=_scaled(restrictions.min_current, 1000),
+        max_ma=_scaled(restrictions.max_current, 1000),
+        measured=any(limit is not None for limit in powers_and_currents),
     )
 
 

@@ -6,6 +6,7 @@ a cut takes from one side is exactly what it leaves to the other.
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -27,6 +28,8 @@ class Stretch(Struct, gc=False):
     time_us: int
     parking: bool
     power_mw: int
+    current_ma: int
+    fresh: bool = True  # what matches may have changed at its begin, by time
 
     def cut_at(self, moment: int) -> "Stretch":
         """Cut off and give what lies before a moment."""
@@ -39,8 +42,8 @@ class Stretch(Struct, gc=False):
     def _cut(self, part: int, whole: int) -> "Stretch":
         moment = self.begin + (self.end - self.begin) * part // whole
         energy, time_us = self.energy * part // whole, self.time_us * part // whole
-        before = Stretch(self.begin, moment, energy, time_us, self.parking, self.power_mw)
-        self.begin, self.energy, self.time_us = moment, self.energy - energy, self.time_us - time_us
+        before = Stretch(self.begin, moment, energy, time_us, self.parking, self.power_mw, self.current_ma, self.fresh)
+        self.begin, self.energy, self.time_us, self.fresh = moment, self.energy - energy, self.time_us - time_us, True
         return before
 
 
@@ -56,13 +59,15 @@ def cut_stretches(periods: Sequence[Period], ended_at: datetime, rules: Rules, c
     if clock is not None:
         moments += [second * US for second in clock.when(rules.seconds_of_day)]
     moments.sort()
-    used = 0
-    for stretch in _stretches(periods, ended_at):
-        place = bisect_right(moments, stretch.begin)
+    used = place = 0
+    for stretch in _stretches(periods, ended_at, rules.measured):
+        while place < len(moments) and moments[place] <= stretch.begin:
+            place += 1
+            stretch.fresh = True
         while place < len(moments) and moments[place] < stretch.end:
             before = stretch.cut_at(moments[place])
-            yield from _cut_by_energy(before, used, rules.energies_uwh)
-            used += before.energy  # untouched by the cuts: they are made on a copy
+            used += before.energy
+            yield from _cut_by_energy(before, used - before.energy, rules.energies_uwh)
             place += 1
         yield from _cut_by_energy(stretch, used, rules.energies_uwh)
         used += stretch.energy
@@ -73,7 +78,7 @@ def _cut_by_energy(stretch: Stretch, used: int, thresholds: Sequence[int]) -> It
     if place == len(thresholds) or thresholds[place] >= used + stretch.energy:
         yield stretch
         return
-    rest = Stretch(stretch.begin, stretch.end, stretch.energy, stretch.time_us, stretch.parking, stretch.power_mw)
+    rest = copy(stretch)
     while place < len(thresholds) and thresholds[place] < used + rest.energy:
         before = rest.cut_off(thresholds[place] - used)
         used += before.energy
@@ -82,20 +87,23 @@ def _cut_by_energy(stretch: Stretch, used: int, thresholds: Sequence[int]) -> It
     yield rest
 
 
-def _stretches(periods: Sequence[Period], ended_at: datetime) -> Iterator[Stretch]:
-    """Charging and parking parts of each period; one that holds both is taken to charge first."""
+def _stretches(periods: Sequence[Period], ended_at: datetime, measured: bool) -> Iterator[Stretch]:
+    """Charging and parking parts of each period; one that holds both is taken to charge first. Powers if they are asked for."""
     begins = [micros(period.start) for period in periods]
     ends = [*begins[1:], max(micros(ended_at), begins[-1])]
+    fresh = True
     for period, begin, end in zip(periods, begins, ends, strict=True):
         charging, parking, energy = period.charging_s * US, period.parking_s * US, period.energy_wh * US
+        power, current = (_power_mw(period), _current_ma(period)) if measured else (0, 0)
         if not parking:
-            yield Stretch(begin, end, energy, charging, False, _power_mw(period))
+            yield Stretch(begin, end, energy, charging, False, power, current, fresh)
         elif not charging:
-            yield Stretch(begin, end, energy, parking, True, 0)
+            yield Stretch(begin, end, energy, parking, True, 0, 0, fresh)
         else:
             middle = begin + (end - begin) * charging // (charging + parking)
-            yield Stretch(begin, middle, energy, charging, False, _power_mw(period))
-            yield Stretch(middle, end, 0, parking, True, 0)
+            yield Stretch(begin, middle, energy, charging, False, power, current, fresh)
+            yield Stretch(middle, end, 0, parking, True, 0, 0, False)
+        fresh = False
 
 
 def _power_mw(period: Period) -> int:
@@ -103,3 +111,13 @@ def _power_mw(period: Period) -> int:
     if period.energy_wh and period.charging_s:
         return period.energy_wh * 3_600_000 // period.charging_s
     return (period.max_power_w or 0) * 1000
+
+
+def _current_ma(period: Period) -> int:
+    """The highest current, or else the lowest; an unknown one counts as none.
+
+    It is that of the phase that carries most (charging.measured), not OCPI's sum over the phases: readings do not tell
+    whether a car that draws 16 A on one phase draws as much on the other two.
+    """
+    current = period.max_current_a if period.max_current_a is not None else period.min_current_a
+    return 0 if current is None else int(current * 1000)
