@@ -82,6 +82,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         holds = Holds()
         office = Office(journal, directory, registry, keys, csms.orders, allow_private=settings.private_endpoints)
         stack.push_async_callback(office.stop)
+        csms.ask_partners(office.authority)
         api = build_api(
             journal, directory, registry, csms.orders, keys, _api_settings(settings, gateway, dispatcher, holds), office
         )

@@ -44,6 +44,17 @@ class PullAsked(Struct, frozen=True, kw_only=True):
     whole: bool = False
 
 
+class CommandInput(Struct, frozen=True, kw_only=True):
+    """What a command is about: `token_uid` and `location_id` (START_SESSION), `session_id` (STOP_SESSION), or the three of a
+    connector (UNLOCK_CONNECTOR)."""
+
+    token_uid: str | None = None
+    location_id: str | None = None
+    evse_uid: str | None = None
+    connector_id: str | None = None
+    session_id: str | None = None
+
+
 class Leaving(Struct, frozen=True, kw_only=True):
     """`anyway`: also if the partner cannot be told."""
 
@@ -145,6 +156,24 @@ async def pull_partner(request: Asking, connection_id: FromPath[str]) -> Respons
     return answer({"modules": api.office.pulling.begin(connection, whole=asked.whole)}, 202)
 
 
+@post("/partners/{connection_id:str}/commands/{command:str}", opt={"body": CommandInput})
+async def command_partner(request: Asking, connection_id: FromPath[str], command: FromPath[str]) -> Response[bytes]:
+    """Ask a partner's station to do something; what came of it is under `/commands/{id}`."""
+    api = admin(request)
+    connection, _ = connection_of(api.registry, connection_id)
+    given = msgspec.to_builtins(read(await request.body(), CommandInput))
+    asked = {name: value for name, value in given.items() if value is not None}
+    return answer(await api.office.commands.send(connection, command, asked), 202)
+
+
+@get("/partners/{connection_id:str}/commands/{command_id:str}")
+async def get_partner_command(request: Asking, connection_id: FromPath[str], command_id: FromPath[str]) -> Response[bytes]:
+    """What came of a command: SENT, then ACCEPTED, REJECTED, NOT_SUPPORTED, UNKNOWN_SESSION, TIMEOUT or FAILED."""
+    api = admin(request)
+    connection, _ = connection_of(api.registry, connection_id)
+    return answer(await api.office.commands.sent(connection, command_id))
+
+
 @delete("/partners/{connection_id:str}", status_code=204)
 async def remove_partner(request: Asking, connection_id: FromPath[str]) -> None:
     """Forget a connection; one that is connected must be unregistered first."""
@@ -203,5 +232,7 @@ ROUTES = [
     rotate_partner,
     unregister_partner,
     pull_partner,
+    command_partner,
+    get_partner_command,
     remove_partner,
 ]

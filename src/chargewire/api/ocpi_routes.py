@@ -4,11 +4,18 @@ from typing import Any
 
 from litestar import Router
 
-from chargewire.api import ocpi_credentials, ocpi_lists, ocpi_received, ocpi_versions
+from chargewire.api import ocpi_authorize, ocpi_commands, ocpi_credentials, ocpi_lists, ocpi_received, ocpi_versions
 from chargewire.api.ocpi_faults import ocpi_fault
 
-CPO: list[Any] = [*ocpi_versions.CPO, *ocpi_credentials.CPO, *ocpi_lists.CPO, *ocpi_received.CPO]
-EMSP: list[Any] = [*ocpi_versions.EMSP, *ocpi_credentials.EMSP, *ocpi_lists.EMSP, *ocpi_received.EMSP]
+CPO: list[Any] = [*ocpi_versions.CPO, *ocpi_credentials.CPO, *ocpi_lists.CPO, *ocpi_received.CPO, *ocpi_commands.CPO]
+EMSP: list[Any] = [
+    *ocpi_versions.EMSP,
+    *ocpi_credentials.EMSP,
+    *ocpi_lists.EMSP,
+    *ocpi_received.EMSP,
+    *ocpi_authorize.EMSP,
+    *ocpi_commands.EMSP,
+]
 
 
 def ocpi_routers() -> list[Router]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from chargewire.charging.token import TokenRef
+
 
 class StartCharging(Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True):
     token_uid: str
@@ -85,7 +87,11 @@ class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Order(Struct, frozen=True, kw_only=True):
-    """A command on its way. Journal kind `command`, owner = the CPO, key = `id`, state = `state`."""
+    """A command on its way. Journal kind `command`, owner = the CPO, key = `id`, state = `state`.
+
+    One that a roaming partner asked for has its `connection_id`, and `reply_to`, where the result is to be told; `replied` is
+    when that was done, or given up. `token`: who is to be let in by it without being asked about again.
+    """
 
     id: str
     station_id: str
@@ -95,3 +101,7 @@ class Order(Struct, frozen=True, kw_only=True):
     state: str = "PENDING"  # PENDING | SENT | ANSWERED | FAILED | TIMEOUT
     answer: Answer | None = None
     error: str | None = None
+    connection_id: str = ""
+    reply_to: str = ""
+    replied: datetime | None = None
+    token: TokenRef | None = None

@@ -173,6 +173,48 @@ def pull(caller: Caller, connection_id: str, whole: bool) -> None:
         sys.exit(1)
 
 
+@partner.command("start")
+@click.argument("connection_id")
+@click.option("--token", "token_uid", required=True, help="A token of our eMSP, by its uid.")
+@click.option("--location", "location_id", required=True, help="A location of the partner.")
+@click.option("--evse", "evse_uid", help="One of its EVSEs; none: the partner chooses.")
+@connected
+def start(caller: Caller, connection_id: str, **asked: Any) -> None:
+    """Start a session at a partner's station (START_SESSION), and wait for its answer."""
+    _command(caller, connection_id, "START_SESSION", asked)
+
+
+@partner.command("stop")
+@click.argument("connection_id")
+@click.option("--session", "session_id", required=True, help="The session, by the partner's id.")
+@connected
+def stop(caller: Caller, connection_id: str, **asked: Any) -> None:
+    """Stop a session at a partner's station (STOP_SESSION), and wait for its answer."""
+    _command(caller, connection_id, "STOP_SESSION", asked)
+
+
+@partner.command("unlock")
+@click.argument("connection_id")
+@click.option("--location", "location_id", required=True)
+@click.option("--evse", "evse_uid", required=True)
+@click.option("--connector", "connector_id", required=True)
+@connected
+def unlock(caller: Caller, connection_id: str, **asked: Any) -> None:
+    """Unlock a connector of a partner's station (UNLOCK_CONNECTOR), and wait for its answer."""
+    _command(caller, connection_id, "UNLOCK_CONNECTOR", asked)
+
+
+def _command(caller: Caller, connection_id: str, command: str, asked: dict[str, Any]) -> None:
+    body = {name: value for name, value in asked.items() if value}
+    sent = caller.call("POST", path_of("partners", connection_id, "commands", command), body)
+    while sent.get("state", "SENT") == "SENT":
+        time.sleep(0.3)
+        sent = caller.call("GET", path_of("partners", connection_id, "commands", sent["id"]))
+    click.echo(f"{command}: {sent['state']}" + (f" ({sent['error']})" if sent.get("error") else ""))
+    if sent["state"] != "ACCEPTED":
+        sys.exit(1)
+
+
 def _pulls(caller: Caller, connection_id: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = caller.call("GET", path_of("partners", connection_id))["pulls"]
     return [{"read": 0, "changed": 0, "unreadable": 0, "gone": 0} | each for each in found]

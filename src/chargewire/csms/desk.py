@@ -18,7 +18,7 @@ from chargewire.csms.holding import Holding
 from chargewire.csms.knocks import Knocks, ParkedLink
 from chargewire.csms.link import Link, end_if_removed
 from chargewire.csms.orders import Orders
-from chargewire.csms.port import Admission, Clock, StationLink
+from chargewire.csms.port import Admission, Authority, Clock, StationLink
 from chargewire.csms.sessions import Desk
 from chargewire.csms.waiting import price_waiting
 from chargewire.journal.memory import Journal, ListQuery, Ref
@@ -70,6 +70,11 @@ class Csms:
         self._heard: dict[str, float] = {}  # stations that count as online and have no open socket → last sign of life
         self._housework: asyncio.Task[None] | None = None
         self.orders = Orders(journal, self.is_connected, clock, self._command_accepted)
+        self._desk.judge.invited = self.orders.invited
+
+    def ask_partners(self, authority: Authority) -> None:
+        """From now on, ask roaming partners about their tokens where that is wanted."""
+        self._desk.judge.authority = authority
 
     async def start(self) -> None:
         """Take up what a former process left: its online stations have as long as any other to be heard."""

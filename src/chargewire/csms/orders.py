@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
 from typing import Any
@@ -11,12 +12,15 @@ import msgspec
 from chargewire.charging.commands import Answer, Command, Order, StartCharging, shown
 from chargewire.charging.errors import MemoryUnavailable, StationOffline, Unknown
 from chargewire.charging.location import Station
+from chargewire.charging.token import TokenRef
 from chargewire.csms.ids import new_id
-from chargewire.csms.port import Clock
+from chargewire.csms.port import Clock, PartnersOrder
 from chargewire.journal.memory import Journal, ListQuery, LostRace, Name, NewMessage, Ref, Stored, Unit, Write
+from chargewire.journal.stamps import to_stamp
 from chargewire.log import event
 
 START_TIMEOUT_S = 120.0  # a remote start that was accepted and has begun no session by then has failed (habit 25)
+MOST_INVITED = 10_000
 replace = msgspec.structs.replace
 _order = msgspec.json.Decoder(Order)
 _station = msgspec.json.Decoder(Station)
@@ -41,8 +45,12 @@ class Orders:
         self._queue: asyncio.Queue[Order] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting: dict[tuple[str, str], tuple[float, Order]] = {}  # (station, token) → deadline, order
+        self._invited: dict[tuple[str, str], tuple[float, TokenRef]] = {}  # (station, token) → deadline, whom to let in
+        self.on_settled: Callable[[Order], None] = lambda order: None  # told of every order of a partner that is over
 
-    async def order(self, station_id: str, command: Command, *, asked_by: str, timeout_s: float = 30) -> Order:
+    async def order(
+        self, station_id: str, command: Command, *, asked_by: str, timeout_s: float = 30, partner: PartnersOrder | None = None
+    ) -> Order:
         """Ask a station to do something; returns at once. Raises Unknown, StationOffline."""
         stored = await self._journal.find("station", station_id.lower())
         station = _station.decode(stored.body) if stored else None
@@ -56,6 +64,9 @@ class Orders:
             command=command,
             asked_by=asked_by,
             expires_at=self._clock() + timedelta(seconds=timeout_s),
+            connection_id=partner.connection_id if partner else "",
+            reply_to=partner.reply_to if partner else "",
+            token=partner.token if partner else None,
         )
         ref = Ref("command", stored.ref.owner, order.id)
         await self._journal.append(
@@ -65,9 +76,40 @@ class Orders:
                 names=[Name("command", order.id, ref)],
             )
         )
+        self._invite(order, timeout_s)
         self._queue.put_nowait(order)
         event("command.asked", station_id=station.id, command=type(command).__name__, order_id=order.id)
         return kept(order)
+
+    def invited(self, station_id: str, token_uid: str) -> TokenRef | None:
+        """Whom a partner's command has just started at a station: nobody is asked about it again (2.1.1 mod_commands)."""
+        deadline, token = self._invited.get((station_id, token_uid.casefold()), (0.0, None))
+        return token if deadline > monotonic() else None
+
+    async def unanswered(self, owners: tuple[str, ...], since: int) -> list[Order]:
+        """Orders of partners that are over, and whose result was not told yet; since a stamp."""
+        states = ("ANSWERED", "FAILED", "TIMEOUT")
+        query = ListQuery(kind="command", owners=owners, states=states, updated_from=since, limit=1000)
+        found = [_order.decode(stored.body) for stored in (await self._journal.walk(query)).rows] if owners else []
+        return [order for order in found if order.reply_to and order.replied is None]
+
+    async def replied(self, order_id: str) -> None:
+        """The partner was told the result, or it was given up."""
+        while True:
+            stored = await self._stored(order_id)
+            order = replace(_order.decode(stored.body), replied=self._clock())
+            write = Write(ref=stored.ref, content=order, expect=stored.version, what="replied", state=order.state)
+            with suppress(LostRace):
+                await self._journal.append(Unit(place="commands", writes=[write]))
+                return
+
+    def _invite(self, order: Order, timeout_s: float) -> None:
+        if order.token is not None and isinstance(order.command, StartCharging):
+            if len(self._invited) > MOST_INVITED:
+                now = monotonic()
+                self._invited = {key: each for key, each in self._invited.items() if each[0] > now}
+            key = (order.station_id, order.command.token_uid.casefold())
+            self._invited[key] = (monotonic() + timeout_s + START_TIMEOUT_S, order.token)
 
     async def order_state(self, order_id: str) -> Order:
         """What became of an order. Raises Unknown."""
@@ -116,8 +158,11 @@ class Orders:
 
     async def give_up_old(self, owners: tuple[str, ...]) -> None:
         """After a start: what was under way when the process ended will not be answered any more."""
-        query = ListQuery(kind="command", owners=owners, states=("PENDING",), limit=1000)
-        for stored in (await self._journal.walk(query)).rows:
+        query = ListQuery(kind="command", owners=owners, states=("PENDING", "ANSWERED"), limit=1000)
+        since = to_stamp(self._clock() - timedelta(seconds=START_TIMEOUT_S))
+        for stored in (await self._journal.walk(replace(query, updated_from=since))).rows:
+            self._invite(_order.decode(stored.body), 0)  # the station may still begin what it was asked to
+        for stored in (await self._journal.walk(replace(query, states=("PENDING",)))).rows:
             await self._become(replace(_order.decode(stored.body), state="TIMEOUT", error="the platform was restarted"))
 
     async def _become(
@@ -147,6 +192,8 @@ class Orders:
             except LostRace:
                 continue
             event("command.settled", station_id=order.station_id, order_id=order.id, state=order.state, error=order.error)
+            if order.reply_to and order.replied is None:
+                self.on_settled(order)
             return
 
     async def _stored(self, order_id: str) -> Stored:

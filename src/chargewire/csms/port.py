@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from chargewire.charging.commands import Answer, Command, Order
 from chargewire.charging.facts import Fact, Reply
-from chargewire.charging.token import Allowed, Token
+from chargewire.charging.token import Allowed, Token, TokenRef
 
 
 class Admission(Struct, frozen=True, kw_only=True):
@@ -83,10 +83,20 @@ class Authority(Protocol):
         """
 
 
+class PartnersOrder(Struct, frozen=True, kw_only=True):
+    """What is different about a command that a roaming partner asks for (`charging.commands.Order`)."""
+
+    connection_id: str
+    reply_to: str
+    token: TokenRef | None = None
+
+
 class CommandDesk(Protocol):
     """The CSMS as the API sees it."""
 
-    async def order(self, station_id: str, command: Command, *, asked_by: str, timeout_s: float = 30) -> Order:
+    async def order(
+        self, station_id: str, command: Command, *, asked_by: str, timeout_s: float = 30, partner: PartnersOrder | None = None
+    ) -> Order:
         """Ask a station to do something; returns at once. Raises UnknownStation, StationOffline."""
 
     async def order_state(self, order_id: str) -> Order:

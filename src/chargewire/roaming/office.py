@@ -1,11 +1,13 @@
 """Everything of this instance that talks OCPI to roaming partners by itself."""
 
 from chargewire.csms.directory import Directory
-from chargewire.csms.port import CommandDesk
+from chargewire.csms.orders import Orders
 from chargewire.csms.registry import Registry
 from chargewire.journal.memory import Journal
 from chargewire.outgoing.http import Client
+from chargewire.roaming.authorize import PartnersWord
 from chargewire.roaming.calls import PartnerCalls
+from chargewire.roaming.commands import Commands
 from chargewire.roaming.handshake import Handshakes
 from chargewire.roaming.pulling import Pulling
 from chargewire.sharing.keys import Keys
@@ -23,7 +25,7 @@ class Office:
         directory: Directory,
         registry: Registry,
         keys: Keys,
-        desk: CommandDesk,
+        desk: Orders,
         *,
         allow_private: bool = False,
     ) -> None:
@@ -37,13 +39,17 @@ class Office:
         self.calls = PartnerCalls(self._client)
         self.handshakes = Handshakes(registry, self.calls)
         self.pulling = Pulling(registry, self.calls, keys)
+        self.commands = Commands(registry, self.calls, keys, desk)
+        self.authority = PartnersWord(directory, self.calls, keys)
 
     async def start(self, public_url: str) -> None:
         """`public_url`: where partners reach us, without a slash at the end."""
-        self.public_url = self.handshakes.public_url = public_url.rstrip("/")
+        self.public_url = self.handshakes.public_url = self.commands.public_url = public_url.rstrip("/")
         self.pulling.start()
+        await self.commands.start()
 
     async def stop(self) -> None:
         """End what is under way."""
         await self.pulling.stop()
+        await self.commands.stop()
         await self._client.close()

@@ -1,0 +1,82 @@
+"""What a partner's command means here: which station it goes to, and what came of it in OCPI's words (2.1.1 mod_commands)."""
+
+import msgspec
+from msgspec import Struct
+
+from chargewire.charging.commands import Order, StartCharging, StopCharging, Unlock
+from chargewire.charging.errors import Unknown
+from chargewire.charging.location import Evse, Location, Status
+from chargewire.charging.session import Session, SessionStatus
+from chargewire.journal.memory import Journal, Ref
+
+ACCEPTED, REJECTED, NOT_SUPPORTED, TIMEOUT, UNKNOWN_SESSION = (
+    "ACCEPTED",
+    "REJECTED",
+    "NOT_SUPPORTED",
+    "TIMEOUT",
+    "UNKNOWN_SESSION",
+)
+FREE = (Status.PREPARING, Status.FINISHING, Status.AVAILABLE, Status.UNKNOWN)  # the first of these: a car is plugged in there
+_evse = msgspec.json.Decoder(Evse)
+_location = msgspec.json.Decoder(Location)
+_session = msgspec.json.Decoder(Session)
+_YES = ("Accepted", "Unlocked")
+
+
+class Errand(Struct, frozen=True):
+    """A command for one station."""
+
+    station_id: str
+    command: StartCharging | StopCharging | Unlock
+
+
+async def to_start(journal: Journal, party: str, location_id: str, evse_uid: str | None, token_uid: str) -> Errand | None:
+    """A start at an EVSE of a published place, the named one or one that is free; None if there is none. Raises Unknown."""
+    evses = [evse for evse in await _standing(journal, party, location_id) if evse_uid in (None, evse.uid)]
+    if evse_uid is not None and not evses:
+        raise Unknown("location", f"{location_id}/{evse_uid}")
+    free = [evse for evse in evses if evse_uid is not None or evse.status in FREE]
+    if not free:
+        return None
+    best = min(free, key=lambda evse: FREE.index(evse.status) if evse.status in FREE else len(FREE))
+    number = min(connector.connector_id for connector in best.connectors)
+    return Errand(best.station_id, StartCharging(token_uid=token_uid, connector_number=number))
+
+
+async def to_stop(journal: Journal, party: str, partner: str, session_id: str) -> Errand | None:
+    """A stop of a running session of the partner's driver; None if there is none: a foreign one is as unknown as any."""
+    stored = await journal.get(Ref("session", party, session_id))
+    if stored is None or stored.counterparty != partner or stored.state not in (SessionStatus.ACTIVE, SessionStatus.PENDING):
+        return None
+    started = _session.decode(stored.body).started
+    return Errand(started.station_id, StopCharging(transaction_id=started.transaction_id))
+
+
+async def to_unlock(journal: Journal, party: str, location_id: str, evse_uid: str, connector_id: str) -> Errand:
+    """An unlock of a connector of a published place. Raises Unknown."""
+    for evse in await _standing(journal, party, location_id):
+        for connector in evse.connectors if evse.uid.lower() == evse_uid.lower() else ():
+            if connector.id == connector_id:
+                return Errand(evse.station_id, Unlock(connector_number=connector.connector_id))
+    raise Unknown("location", f"{location_id}/{evse_uid}/{connector_id}")
+
+
+def result_of(order: Order) -> str:
+    """What came of an order: a start that is accepted means that the station will try (2.1.1 mod_commands)."""
+    if order.state == "ANSWERED" and order.answer is not None:
+        status = order.answer.status
+        return ACCEPTED if status in _YES else NOT_SUPPORTED if status == "NotSupported" else REJECTED
+    if order.state == "TIMEOUT":
+        return TIMEOUT
+    unknown = (order.error or "").startswith(("NotImplemented", "NotSupported"))
+    return NOT_SUPPORTED if unknown else REJECTED
+
+
+async def _standing(journal: Journal, party: str, location_id: str) -> list[Evse]:
+    stored = await journal.get(Ref("location", party, location_id))
+    location = _location.decode(stored.body) if stored else None
+    if stored is None or location is None or not location.publish:
+        raise Unknown("location", location_id)
+    found = await journal.get_many([Ref("evse", party, uid) for uid in location.evse_uids])
+    evses = [_evse.decode(each.body) for each in found.values() if not each.deleted]
+    return [evse for evse in evses if evse.status is not Status.REMOVED and evse.location_id == location.id]
