@@ -16,7 +16,7 @@ from chargewire.charging.location import Status
 from chargewire.charging.session import Session
 from chargewire.charging.tariff import Tariff
 from chargewire.charging.token import Token
-from chargewire.csms.views import SeenPlace
+from chargewire.csms.seen import SeenPlace
 from chargewire.journal.memory import Stored
 from chargewire.protocols.ocpi.moments import moment
 from chargewire.protocols.ocpi.v211 import cdrs, locations, sessions, tariffs, tokens

@@ -18,7 +18,7 @@ from chargewire.api.asking import capped, micros, query_of, whole
 from chargewire.api.context import Asking
 from chargewire.api.gate import Partner
 from chargewire.api.paging import PageSent, base_url
-from chargewire.csms.views import Part, Window
+from chargewire.csms.seen import Part, Window
 from chargewire.protocols.ocpi.moments import moment
 from chargewire.protocols.platform.envelope import of_list
 from chargewire.sharing.keys import Unsealable

@@ -13,7 +13,7 @@ from chargewire.api.context import Asking
 from chargewire.api.gate import enter
 from chargewire.api.paging import Crawl, PageSent
 from chargewire.charging import cdr as charging
-from chargewire.csms.views import Window
+from chargewire.csms.seen import Window
 from chargewire.protocols.platform.cdrs import Cdr, cdr_json
 
 DEFAULT_LIMIT, DEFAULT_LIMIT_BY_EMSP, MOST = 1000, 100, 1000

@@ -14,7 +14,7 @@ from chargewire.api.faults import JSON
 from chargewire.api.gate import enter
 from chargewire.api.paging import Crawl, PageSent
 from chargewire.charging.location import Status
-from chargewire.csms.views import SeenPlace, Window
+from chargewire.csms.seen import SeenPlace, Window
 from chargewire.protocols.platform import places
 from chargewire.protocols.platform.envelope import of_object
 from chargewire.protocols.platform.moments import moment

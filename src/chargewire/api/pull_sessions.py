@@ -13,7 +13,7 @@ from chargewire.api.context import Asking
 from chargewire.api.gate import enter
 from chargewire.api.paging import Crawl, PageSent
 from chargewire.charging.session import Session, SessionStatus
-from chargewire.csms.views import Window
+from chargewire.csms.seen import Window
 from chargewire.journal.memory import Stored
 from chargewire.protocols.platform import sessions as platform
 

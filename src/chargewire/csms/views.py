@@ -7,16 +7,17 @@ unknown id.
 
 from collections.abc import AsyncIterator, Sequence
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from chargewire.charging.errors import Unknown
-from chargewire.charging.location import Connector, Evse, Location, Station
+from chargewire.charging.location import Evse, Location, Station
 from chargewire.charging.token import TokenRef
 from chargewire.csms.directory import Directory
+from chargewire.csms.seen import Part, SeenEvse, SeenPlace, Window
 from chargewire.journal.memory import Journal, ListQuery, LogQuery, Page, ReadingRow, Ref, Stored
 from chargewire.sharing.scope import Scope
 
@@ -38,53 +39,6 @@ class _Driven(Struct):
 
 
 _of_whom = msgspec.json.Decoder(_Driven)
-
-
-class Window(Struct, frozen=True, kw_only=True):
-    """Which part of a list: `updated_from` inclusive, `updated_to` exclusive (µs); `after` is the `next` of a `Part`."""
-
-    updated_from: int | None = None
-    updated_to: int | None = None
-    offset: int = 0
-    limit: int = 100
-    after: tuple[Any, ...] | None = None
-    known_total: int | None = None  # of the whole list, if it has just been counted
-
-
-class Part(NamedTuple):
-    """Part of a list. `next`: where to go on (JSON-able), None at its end."""
-
-    rows: list[Any]
-    next: list[Any] | None
-
-
-class SeenEvse(NamedTuple):
-    evse: Evse
-    last_updated: int
-
-
-class SeenPlace(Struct, frozen=True):
-    """A location with its EVSEs. An EVSE whose `location_id` is another one has gone there."""
-
-    owner: str
-    location: Location
-    evses: tuple[SeenEvse, ...]
-    last_updated: int
-
-    def evse(self, uid: str) -> SeenEvse:
-        """Raises Unknown."""
-        found = next((each for each in self.evses if each.evse.uid.lower() == uid.lower()), None)
-        if found is None:
-            raise Unknown("EVSE", uid)
-        return found
-
-    def connector(self, uid: str, connector_id: str) -> tuple[Connector, int]:
-        """Raises Unknown."""
-        seen = self.evse(uid)
-        found = next((each for each in seen.evse.connectors if each.id == connector_id), None)
-        if found is None:
-            raise Unknown("connector", connector_id)
-        return found, seen.last_updated
 
 
 class Views:
