@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -13,10 +13,11 @@ from msgspec.structs import replace
 
 from chargewire.charging.cdr import Cost
 from chargewire.charging.errors import Refused
-from chargewire.charging.pricing import check_tariff, price
+from chargewire.charging.pricing import Reservation, check_tariff, explained, price
+from chargewire.charging.pricing.currency import rounded
 from chargewire.charging.pricing.rules import WEEKDAYS
 from chargewire.charging.session import Period
-from chargewire.charging.tariff import Element, PriceComponent, Restrictions, Tariff
+from chargewire.charging.tariff import Element, PriceComponent, PriceLimit, Restrictions, Tariff
 from charging.sessions import NOON
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -226,6 +227,144 @@ def test_a_component_of_an_unknown_type_is_refused() -> None:
         check_tariff(tariff(element("LUCK", "1")))
 
 
+@pytest.mark.parametrize(
+    ("currency", "expected"), [("EUR", "7.58"), ("JPY", "8"), ("KWD", "7.576"), ("CLF", "7.5758"), ("XYZ", "7.58")]
+)
+def test_money_is_rounded_to_the_smallest_unit_of_its_currency(currency: str, expected: str) -> None:
+    some = replace(tariff(element("ENERGY", "0.75758")), currency=currency)
+    told = price(some, *charged(NOON, 60, 10_000), "UTC")
+    assert str(told.excl_vat) == expected
+    assert told.lines[0].exact == (None if currency == "CLF" else D("7.5758"))
+
+
+def test_what_rounding_gives_and_takes_goes_to_the_lines_so_that_they_add_up() -> None:
+    thirds = tariff(element("FLAT", "0.333"), element("ENERGY", "0.333"), element("TIME", "0.333"))
+    told = price(thirds, *charged(NOON, 60, 1_000), "UTC")
+    assert told.excl_vat == D("1.00")
+    assert [(line.cost, line.exact) for line in told.lines] == [
+        (D("0.33"), D("0.333")),
+        (D("0.34"), D("0.333")),
+        (D("0.33"), D("0.333")),
+    ]
+
+
+def test_each_component_has_its_own_vat_and_without_one_that_of_the_tariff() -> None:
+    parts = (PriceComponent("FLAT", D(1), 0, D(10)), PriceComponent("ENERGY", D(1), 0), PriceComponent("TIME", D(1), 0, D(0)))
+    told = price(tariff(Element(parts), vat="21"), *charged(NOON, 60, 1_000), "UTC")
+    assert [line.vat_percent for line in told.lines] == [D(10), D(21), D(0)]
+    assert (told.excl_vat, told.incl_vat, told.vat, told.vat_percent) == (D(3), D("3.31"), D("0.31"), None)
+
+
+def test_no_vat_is_something_else_than_a_vat_of_zero() -> None:
+    assert price(tariff(element("FLAT", "1")), *charged(NOON, 1), "UTC").incl_vat is None
+    told = price(tariff(element("FLAT", "1"), vat="0"), *charged(NOON, 1), "UTC")
+    assert (told.incl_vat, told.vat, told.vat_percent) == (D(1), D(0), D(0))
+
+
+def test_prices_that_include_vat_are_taken_apart() -> None:
+    told = price(replace(tariff(element("ENERGY", "0.121"), vat="21"), tax_included=True), *charged(NOON, 60, 10_000), "UTC")
+    assert (told.excl_vat, told.incl_vat, told.vat) == (D("1.00"), D("1.21"), D("0.21"))
+
+
+def test_prices_that_include_a_tax_of_unknown_rate_say_what_is_paid_and_no_more() -> None:
+    told = price(replace(tariff(element("ENERGY", "0.121")), tax_included=True), *charged(NOON, 60, 10_000), "UTC")
+    assert (told.excl_vat, told.incl_vat, told.vat) == (D("1.21"), D("1.21"), None)
+
+
+def test_the_least_price_is_a_line_of_its_own() -> None:
+    some = replace(tariff(element("ENERGY", "0.30"), vat="10"), min_price=PriceLimit(D("0.50")))
+    told = price(some, *charged(NOON, 10, 1_000), "UTC")
+    assert [(line.details, line.element, line.cost) for line in told.lines] == [
+        ("METER", 0, D("0.30")),
+        ("BOUNDARY_BELOW", -1, D("0.20")),
+    ]
+    assert (told.excl_vat, told.incl_vat, told.vat) == (D("0.50"), D("0.55"), D("0.05"))
+
+
+def test_a_session_without_energy_pays_the_least_price_and_no_session_does_not() -> None:
+    some = replace(tariff(element("ENERGY", "0.30"), vat="10"), min_price=PriceLimit(D("0.50"), D("0.55")))
+    assert price(some, *charged(NOON, 10, 0), "UTC").incl_vat == D("0.55")
+    assert price(some, [], NOON, "UTC").excl_vat == 0
+
+
+def test_amounts_with_and_without_vat_are_limited_each_by_itself() -> None:
+    some = replace(tariff(element("ENERGY", "1"), vat="20"), max_price=PriceLimit(D(10), D("11.50")))
+    told = price(some, *charged(NOON, 60, 9_800), "UTC")
+    assert (told.excl_vat, told.incl_vat) == (D("9.80"), D("11.50"))
+    assert [(line.details, line.cost) for line in told.lines] == [("METER", D("9.80")), ("BOUNDARY_ABOVE", D(0))]
+
+
+RESERVABLE = tariff(
+    element("FLAT", "4", 0, Restrictions(reservation="RESERVATION_EXPIRES")),
+    element("TIME", "2", 600, Restrictions(reservation="RESERVATION")),
+    element("FLAT", "0.5"),
+    element("ENERGY", "0.25"),
+)
+
+
+def test_a_reservation_is_priced_beside_the_session_by_its_own_elements() -> None:
+    reserved = Reservation(NOON - 22 * minute, NOON)
+    told = price(RESERVABLE, *charged(NOON, 60, 20_000), "UTC", reserved)
+    assert [(line.type, line.reservation, line.element, line.cost) for line in told.lines] == [
+        ("TIME", True, 1, D(1)),
+        ("FLAT", False, 2, D("0.5")),
+        ("ENERGY", False, 3, D(5)),
+    ]
+    assert price(RESERVABLE, *charged(NOON, 60, 20_000), "UTC").excl_vat == D("5.50")
+
+
+def test_a_reservation_that_expired_is_priced_without_a_session() -> None:
+    told = price(RESERVABLE, [], NOON, "UTC", Reservation(NOON - 60 * minute, NOON, expired=True))
+    assert [(line.type, line.element, line.cost) for line in told.lines] == [("FLAT", 0, D(4)), ("TIME", 1, D(2))]
+
+
+def test_an_unknown_current_counts_as_none() -> None:
+    some = tariff(element("ENERGY", "1", 0, Restrictions(min_current=D(16))), element("ENERGY", "2"))
+    for currents, expected in (((None, None), 2), ((D(10), D(16)), 1), ((D(16), None), 1), ((D(10), D("15.9")), 2)):
+        periods = [Period(NOON, 1_000, 3_600, 0, *currents)]
+        assert price(some, periods, NOON + 60 * minute, "UTC").excl_vat == expected
+
+
+def test_an_explanation_says_what_held_when_and_what_rounding_up_added() -> None:
+    some = tariff(
+        element("ENERGY", "0.40", 0, Restrictions(start_time="13:30", end_time="20:00", day_of_week=("MONDAY",))),
+        element("ENERGY", "0.20", 0),
+        element("PARKING_TIME", "6", 900, Restrictions(min_duration=5_400)),
+    )
+    periods = [Period(NOON, 10_000, 3_600), Period(NOON + 60 * minute, 0, 0, 2_400)]
+    told = explained(replace(some, min_price=PriceLimit(D(50))), periods, NOON + 100 * minute, "Europe/Amsterdam")
+    day, night, parked, least = told
+    assert [each.line.cost for each in told] == [D(1), D(2), D("1.50"), D("45.50")]
+    assert day.why == ()
+    assert night.why == ("13:30 to 20:00 local time", "on Monday")
+    assert [(part.start, part.end, part.volume) for part in night.parts] == [(NOON + 30 * minute, NOON + 60 * minute, D(5))]
+    assert parked.why == ("from 1:30:00 after the start",)
+    assert [(part.start, round(part.volume * 60)) for part in parked.parts] == [(NOON + 90 * minute, 10)]
+    assert (parked.step_size, round(parked.step_added * 60)) == (900, 5)
+    assert least.why == ("least price of the tariff",)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"min_price": PriceLimit(D(-1))}, "min_price.excl_vat"),
+        ({"max_price": PriceLimit(D(2), D(1))}, "max_price.incl_vat"),
+        ({"min_price": PriceLimit(D(2)), "max_price": PriceLimit(D(1))}, "max_price.excl_vat"),
+        ({"vat_percent": D(101)}, "vat_percent"),
+        ({"valid_from": NOON, "valid_until": NOON}, "valid_until"),
+        (
+            {"elements": (element("TIME", "1", 0, Restrictions(reservation="MAYBE")),)},
+            "elements[0].restrictions.reservation",
+        ),
+        ({"elements": (Element((PriceComponent("TIME", D(1), 0, D(-1)),)),)}, "elements[0].price_components[0].vat"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_the_name_of_the_field(wrong: dict[str, object], field: str) -> None:
+    with pytest.raises(Refused) as refused:
+        check_tariff(replace(tariff(element("TIME", "1")), **wrong))
+    assert refused.value.field == field
+
+
 HOURS = st.sampled_from(["00:00", "06:00", "12:10", "12:30", "13:00", "22:00"])
 MAYBE_HOURS = st.one_of(st.none(), HOURS)
 
@@ -249,6 +388,8 @@ RESTRICTIONS = st.one_of(
         min_duration=maybe([0, 600, 3_000]),
         max_duration=maybe([900, 5_000]),
         day_of_week=st.one_of(st.just(()), st.sampled_from([("MONDAY",), ("TUESDAY", "SUNDAY")])),
+        min_current=maybe([D(6), D(16)]),
+        max_current=maybe([D(16), D(32)]),
     ),
 )
 COMPONENTS = st.builds(
@@ -256,11 +397,32 @@ COMPONENTS = st.builds(
     st.sampled_from(["FLAT", "ENERGY", "TIME", "PARKING_TIME"]),
     st.integers(0, 900).map(lambda cents: D(cents) / 100),
     st.sampled_from([0, 1, 60, 300, 900]),
+    maybe([D(0), D("5.2"), D(20)]),
+)
+LIMITS = st.one_of(
+    st.none(),
+    st.builds(
+        lambda cents, tax: PriceLimit(D(cents) / 100, None if tax is None else D(cents + tax) / 100),
+        st.integers(0, 3000),
+        maybe([0, 17, 300]),
+    ),
 )
 TARIFFS = st.builds(
-    lambda elements, vat: Tariff(id="T", currency="EUR", elements=tuple(elements), vat_percent=vat),
+    lambda elements, vat, currency, least, most, taxed: Tariff(
+        id="T",
+        currency=currency,
+        elements=tuple(elements),
+        vat_percent=vat,
+        min_price=least,
+        max_price=most,
+        tax_included=taxed,
+    ),
     st.lists(st.builds(Element, st.lists(COMPONENTS, min_size=1, max_size=3).map(tuple), RESTRICTIONS), min_size=1, max_size=5),
     maybe([D(0), D(21)]),
+    st.sampled_from(["EUR", "JPY", "KWD"]),
+    LIMITS,
+    LIMITS,
+    st.booleans(),
 )
 
 
@@ -281,17 +443,64 @@ def stays(draw: st.DrawFn) -> tuple[list[Period], datetime]:
 
 @given(some=TARIFFS, stay=stays())
 @settings(max_examples=300, deadline=None)
-def test_a_price_is_never_negative_and_its_lines_add_up(some: Tariff, stay: tuple[list[Period], datetime]) -> None:
+def test_a_price_is_never_negative_and_its_lines_add_up_exactly(some: Tariff, stay: tuple[list[Period], datetime]) -> None:
     told = price(some, *stay, "Europe/Amsterdam")
     assert told.excl_vat >= 0
-    assert all(line.cost >= 0 and line.volume >= 0 for line in told.lines)
-    lines = sum((line.cost for line in told.lines), D(0))
-    assert told.excl_vat == lines.quantize(D("0.000001"), ROUND_HALF_UP).quantize(D("0.01"), ROUND_HALF_UP)
-    if told.incl_vat is not None and told.vat is not None:
-        assert told.excl_vat + told.vat == told.incl_vat
+    assert sum((line.cost for line in told.lines), D(0)) == told.excl_vat
     for line in told.lines:
+        if line.element < 0:
+            assert line.cost >= 0 if line.details == "BOUNDARY_BELOW" else line.cost <= 0
+            continue
+        assert line.cost >= 0
+        assert line.volume >= 0
         component = next(c for c in some.elements[line.element].price_components if c.type == line.type)
         assert component.price == line.price
+        assert abs((line.cost if line.exact is None else line.exact) - line.cost) < 1
+
+
+@given(some=TARIFFS, stay=stays())
+@settings(max_examples=200, deadline=None)
+def test_with_vat_is_without_vat_and_the_vat(some: Tariff, stay: tuple[list[Period], datetime]) -> None:
+    told = price(some, *stay, "Europe/Amsterdam")
+    if told.vat is not None:
+        assert told.incl_vat == told.excl_vat + told.vat
+        assert told.vat >= 0
+    if told.incl_vat is None:
+        assert not some.tax_included
+        assert all(line.vat_percent is None for line in told.lines)
+
+
+@given(some=TARIFFS, stay=stays())
+@settings(max_examples=200, deadline=None)
+def test_a_price_keeps_to_the_limits_of_its_tariff(some: Tariff, stay: tuple[list[Period], datetime]) -> None:
+    told = price(some, *stay, "Europe/Amsterdam")
+    if some.max_price:
+        assert told.excl_vat <= rounded(some.max_price.excl_vat, some.currency)
+        if told.incl_vat is not None and some.max_price.incl_vat is not None:
+            assert told.incl_vat <= rounded(some.max_price.incl_vat, some.currency)
+    elif some.min_price:
+        assert told.excl_vat >= rounded(some.min_price.excl_vat, some.currency)
+
+
+@given(some=TARIFFS, stay=stays())
+@settings(max_examples=200, deadline=None)
+def test_what_is_explained_is_what_is_charged(some: Tariff, stay: tuple[list[Period], datetime]) -> None:
+    told = explained(some, *stay, "Europe/Amsterdam")
+    assert tuple(each.line for each in told) == price(some, *stay, "Europe/Amsterdam").lines
+    for each in told:
+        if each.line.element >= 0:
+            volume = sum((part.volume for part in each.parts), each.step_added)
+            assert abs(volume - each.line.volume) < D("0.0000001")
+            assert all(one.end <= other.start for one, other in pairwise(each.parts))
+
+
+@given(stay=stays(), more=st.integers(1, 50_000), rate=st.integers(1, 900), step=st.sampled_from([0, 1, 500]))
+@settings(max_examples=100, deadline=None)
+def test_more_energy_never_costs_less(stay: tuple[list[Period], datetime], more: int, rate: int, step: int) -> None:
+    some = tariff(element("ENERGY", str(D(rate) / 100), step), element("FLAT", "0.5"))
+    periods, end = stay
+    longer = [replace(periods[0], energy_wh=periods[0].energy_wh + more), *periods[1:]]
+    assert price(some, longer, end, "UTC").excl_vat >= price(some, periods, end, "UTC").excl_vat
 
 
 @given(some=TARIFFS, stay=stays())
@@ -299,6 +508,7 @@ def test_a_price_is_never_negative_and_its_lines_add_up(some: Tariff, stay: tupl
 def test_a_tariff_of_zeros_costs_nothing(some: Tariff, stay: tuple[list[Period], datetime]) -> None:
     free = replace(
         some,
+        min_price=None,
         elements=tuple(
             replace(element, price_components=tuple(replace(c, price=D(0)) for c in element.price_components))
             for element in some.elements

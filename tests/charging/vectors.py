@@ -1,8 +1,8 @@
-"""Tariffs and sessions of the independent vectors, in our words: 2.2.1 tariffs as far as 2.1.1 can say them."""
+"""Tariffs and sessions of the independent vectors, in our words."""
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,36 +11,30 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from chargewire.charging.pricing import Reservation
 from chargewire.charging.session import Period
-from chargewire.charging.tariff import Element, Tariff
+from chargewire.charging.tariff import Tariff
+from chargewire.protocols.ocpi.v221.tariffs import tariff as read_tariff
 
 DATA = Path(os.environ.get("CHARGEWIRE_TEST_DATA", "../shared/data"))
-NEW_IN_22 = {
-    "min_price": "has a minimum price",
-    "max_price": "has a maximum price",
-    "reservation": "prices reservations",
-    "min_current": "restricts currents",
-    "max_current": "restricts currents",
-}
 
 
 def load(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
 
 
-def words_of_22(tariff: Mapping[str, Any]) -> set[str]:
-    """What a tariff says that OCPI 2.1.1 has no words for, besides VAT per component."""
-    restrictions = [key for element in tariff["elements"] for key in element.get("restrictions", {})]
-    words = {NEW_IN_22[key] for key in [*tariff, *restrictions] if key in NEW_IN_22}
-    return words | ({"has prices that include tax"} if tariff.get("tax_included") == "YES" else set())
-
-
 def tariff_of(tariff: Mapping[str, Any]) -> Tariff:
-    """A tariff in 2.1.1 words; VAT only if all its components have the same rate."""
-    elements = msgspec.convert(_without_vat(tariff["elements"]), tuple[Element, ...], strict=False)
-    rates = {component.get("vat") for element in tariff["elements"] for component in element["price_components"]}
-    vat = rates.pop() if len(rates) == 1 else None
-    return Tariff(id=tariff["id"], currency=tariff["currency"], elements=elements, vat_percent=vat and Decimal(vat))
+    """A tariff of any version of OCPI that the vectors have."""
+    return read_tariff(msgspec.json.encode(tariff))
+
+
+def reservation_of(scenario: Mapping[str, Any], zone: ZoneInfo) -> Reservation | None:
+    """The reservation of a worked example, if it begins with one."""
+    first = scenario["periods"][0]
+    if not first["kind"].startswith("RESERVATION"):
+        return None
+    begin = datetime.fromisoformat(first["start_local"]).replace(tzinfo=zone)
+    return Reservation(begin, begin + timedelta(minutes=int(first["minutes"])), first["kind"] == "RESERVATION_EXPIRED")
 
 
 def periods_of(scenario: Mapping[str, Any], zone: ZoneInfo) -> tuple[list[Period], datetime]:
@@ -48,12 +42,15 @@ def periods_of(scenario: Mapping[str, Any], zone: ZoneInfo) -> tuple[list[Period
     periods = []
     end = datetime.min.replace(tzinfo=zone)
     for period in scenario["periods"]:
+        if period["kind"].startswith("RESERVATION"):
+            continue
         start = datetime.fromisoformat(period["start_local"]).replace(tzinfo=zone)
         seconds = int(period["minutes"]) * 60
         energy_wh = Decimal(period.get("kwh", 0)) * 1000
         assert energy_wh == int(energy_wh)
         charging = period["kind"] == "CHARGING"
-        periods.append(Period(start, int(energy_wh), seconds if charging else 0, 0 if charging else seconds))
+        currents = {name: Decimal(period[name]) for name in ("min_current_a", "max_current_a") if name in period}
+        periods.append(Period(start, int(energy_wh), seconds if charging else 0, 0 if charging else seconds, **currents))
         end = start + timedelta(seconds=seconds)
     return periods, end
 
@@ -71,15 +68,3 @@ def periods_of_cdr(cdr: Mapping[str, Any]) -> tuple[list[Period], datetime]:
             charging_s = round((until - start).total_seconds())
         periods.append(Period(start, int(volumes.get("ENERGY", 0) * 1000), charging_s, parking_s))
     return periods, end
-
-
-def _without_vat(elements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {
-            **element,
-            "price_components": [
-                {key: value for key, value in component.items() if key != "vat"} for component in element["price_components"]
-            ],
-        }
-        for element in elements
-    ]

@@ -44,7 +44,7 @@ Trace = list[Traced]
 
 
 def bill_of(rules: Rules, periods: Sequence[Period], ended_at: datetime, time_zone: str, trace: Trace | None = None) -> Bill:
-    """The amounts that the rules price, whole steps included; without a period nothing began. `trace` is told of each stretch."""
+    """The amounts that the rules price, whole steps included; none without a period. `trace` is told of each stretch."""
     bill: Bill = {}
     if periods and rules.any:
         if rules.plain and trace is None:
