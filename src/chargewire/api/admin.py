@@ -1,5 +1,6 @@
 """`/admin/v1`: networks, parties, locations, tariffs and tokens; PUT makes or changes, and may be repeated."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from chargewire.csms.place_input import LocationInput
 from chargewire.csms.places import put_location
 from chargewire.csms.registry import Kept
 from chargewire.csms.tariff_input import TariffInput, put_tariff
+from chargewire.csms.tariff_versions import upcoming
 from chargewire.csms.token_input import TokenInput, put_token
 from chargewire.journal.memory import Ref, Stored
 
@@ -139,21 +141,24 @@ async def list_parked(request: Asking) -> Response[bytes]:
 
 @get("/tariffs", opt={"query": ListAsked})
 async def list_tariffs(request: Asking) -> Response[bytes]:
-    """All tariffs."""
-    return await answer_list(request, admin(request), "tariff", plain_owned)
+    """All tariffs, with their versions to come."""
+    api = admin(request)
+    return await answer_list(request, api, "tariff", partial(_tariffs_described, api))
 
 
 @get("/tariffs/{party:str}/{tariff_id:str}")
 async def get_tariff(request: Asking, party: FromPath[str], tariff_id: FromPath[str]) -> Response[bytes]:
-    """One tariff."""
-    return await _one(admin(request), Ref("tariff", party.upper(), tariff_id), "tariff")
+    """One tariff, with its versions to come."""
+    api = admin(request)
+    return await _tariff(api, Ref("tariff", party.upper(), tariff_id))
 
 
 @put("/tariffs/{party:str}/{tariff_id:str}", opt={"body": TariffInput})
 async def write_tariff(request: Asking, party: FromPath[str], tariff_id: FromPath[str]) -> Response[bytes]:
-    """Make or change a tariff of a CPO."""
+    """Make or change a tariff of a CPO, or a retail tariff of an eMSP; with `valid_from` one version of it."""
     api = admin(request)
-    return await _kept(api, await put_tariff(api.registry, party, tariff_id, await request.body()))
+    kept = await put_tariff(api.registry, party, tariff_id, await request.body())
+    return await _tariff(api, kept.ref, 201 if kept.created else 200)
 
 
 @get("/tokens", opt={"query": ListAsked})
@@ -185,6 +190,24 @@ async def write_token_of(request: Asking, party: FromPath[str], uid: FromPath[st
 async def _one(api: Api, ref: Ref, what: str) -> Response[bytes]:
     stored = await stored_at(api, what, [ref])
     return answer(whole_of(stored) | times(stored))
+
+
+async def _tariff(api: Api, ref: Ref, status: int = 200) -> Response[bytes]:
+    stored = await stored_at(api, "tariff", [ref])
+    (described,) = await _tariffs_described(api, [stored])
+    return answer({name: value for name, value in described.items() if name != "owner"} | times(stored), status)
+
+
+async def _tariffs_described(api: Api, rows: Sequence[Stored]) -> list[dict[str, Any]]:
+    """Tariffs with whose they are, and with their versions to come, if there are any."""
+    described = await plain_owned(rows)
+    for owner in {stored.ref.owner for stored in rows}:
+        ours = [(stored, told) for stored, told in zip(rows, described, strict=True) if stored.ref.owner == owner]
+        coming = await upcoming(api.journal, owner, [stored.ref.key for stored, _ in ours], api.registry.now())
+        for stored, told in ours:
+            if versions := coming.get(stored.ref.key):
+                told["upcoming"] = msgspec.to_builtins(versions)
+    return described
 
 
 async def _kept(api: Api, kept: Kept) -> Response[bytes]:

@@ -24,7 +24,7 @@ class ListAsked(Struct, frozen=True, kw_only=True):
     limit: Annotated[str | None, Meta(description="objects per page, 100 if not given, at most 1000")] = None
     cursor: Annotated[str | None, Meta(description="`next` of the page before")] = None
     cpo: Annotated[str | None, Meta(description="only those of this CPO")] = None
-    emsp: Annotated[str | None, Meta(description="only those of this eMSP (tokens)")] = None
+    emsp: Annotated[str | None, Meta(description="only those of this eMSP (tokens, tariffs)")] = None
 
 
 class Listed(Struct, frozen=True):
@@ -92,6 +92,10 @@ def answer(content: Any, status: int = 200) -> Response[bytes]:
 
 
 def _owners(api: Api, kind: str, asked: ListAsked) -> tuple[str, ...]:
+    if kind == "tariff" and not asked.cpo:  # an eMSP has retail ones
+        emsps = (asked.emsp.upper(),) if asked.emsp else tuple(emsp.party for emsp in api.directory.emsps())
+        cpos = () if asked.emsp else tuple(cpo.party for cpo in api.directory.cpos())
+        return tuple(sorted({*cpos, *emsps}))
     if kind in ("location", "station", "tariff", "session", "cdr", "heldcdr"):
         return (asked.cpo.upper(),) if asked.cpo else tuple(sorted(cpo.party for cpo in api.directory.cpos()))
     if kind == "token":

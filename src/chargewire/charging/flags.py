@@ -27,6 +27,9 @@ IMPLAUSIBLE_POWER = "implausible-power"
 IMPLAUSIBLE_DURATION = "implausible-duration"
 IMPLAUSIBLE_ENERGY = "implausible-energy"
 
+NO_RETAIL = "no-retail-tariff"
+NO_REIMBURSEMENT = "no-reimbursement-tariff"
+
 FLAGS = {
     NO_TIME: "The station sent no readable time; the time of arrival is used.",
     CLOCK_UNSET: "The station's clock was never set; the time of arrival is used.",
@@ -49,4 +52,6 @@ FLAGS = {
     IMPLAUSIBLE_POWER: "More than 1.5 times the power that the connector can give.",
     IMPLAUSIBLE_DURATION: "Longer than seven days.",
     IMPLAUSIBLE_ENERGY: "More than 1 MWh.",
+    NO_RETAIL: "What the driver pays is not known: the retail tariff that is named is not there, or not valid.",
+    NO_REIMBURSEMENT: "What the owner gets is not known: the reimbursement tariff that is named is not there, or not valid.",
 }

@@ -20,6 +20,7 @@ from chargewire.csms.link import Link, end_if_removed
 from chargewire.csms.orders import Orders
 from chargewire.csms.port import Admission, Authority, Clock, StationLink
 from chargewire.csms.sessions import Desk
+from chargewire.csms.tariff_versions import begin_versions
 from chargewire.csms.waiting import price_waiting
 from chargewire.journal.memory import Journal, ListQuery, Ref
 from chargewire.log import event, trouble
@@ -223,6 +224,7 @@ class Csms:
                     await self.orders.expire()
                     await self._ask_states()
                 if turn % 20 == 0:
+                    await begin_versions(self._journal, self._directory, self._clock())
                     await price_waiting(self._journal, self._directory, self._owners())
             except MemoryUnavailable as error:
                 trouble("memory.unavailable", why=error)

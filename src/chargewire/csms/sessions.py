@@ -22,7 +22,7 @@ from chargewire.csms.holding import Holding, place_of
 from chargewire.csms.ids import new_session_id, new_transaction_id, session_ref
 from chargewire.csms.registry import find_token
 from chargewire.csms.running import Running, readings_of, session_write
-from chargewire.csms.tariffs import cdr_write, priced, tariff_for
+from chargewire.csms.tariffs import Chosen, cdr_write, priced, tariffs_for
 from chargewire.csms.tokens import TOKEN_REFUSED, Judge, Judged, Shown
 from chargewire.csms.waiting import UNPRICEABLE, Waiting
 from chargewire.journal.memory import Journal, NewReading, Ref, Stored, Write
@@ -75,7 +75,9 @@ async def begin(desk: Desk, held: Holding, draft: Draft, fact: SessionStarted, h
     begun = Begun(transaction_id, judged.allowed, judged.expires_at, judged.token.group_id)
     if place is None:
         return begun, ["connector-undeclared"]
-    started = await _started(desk, held, fact, at, place, judged, transaction_id)
+    chosen = await tariffs_for(desk.journal, desk.directory, held.owner, place[2], judged.token, at)
+    flags += chosen.flags
+    started = await _started(desk, held, fact, at, place, judged, transaction_id, chosen)
     ref = session_ref(started.session_id)
     draft.name("start", key, ref, before.ref if before else None)
     draft.name("transaction", f"{held.station.id}/{transaction_id}", ref)
@@ -180,9 +182,10 @@ async def _started(
     place: tuple[Location, Evse, Connector],
     judged: Judged,
     transaction_id: str,
+    chosen: Chosen,
 ) -> Started:
     location, evse, connector = place
-    tariff = await tariff_for(desk.journal, held.owner, connector, at)
+    tariff = chosen.wholesale
     boot, cpo = held.station.boot, desk.directory.cpo(held.owner)
     return Started(
         session_id=new_session_id(held.owner),
@@ -200,6 +203,8 @@ async def _started(
         currency=tariff.currency if tariff else (cpo.currency if cpo else "EUR"),
         meter_id=boot.meter_serial_number if boot else None,
         tariff=tariff,
+        retail_tariff=chosen.retail,
+        reimbursement_tariff=chosen.reimbursement,
     )
 
 

@@ -14,17 +14,20 @@ from chargewire.charging.tariff import Tariff
 from chargewire.csms.intake import read
 from chargewire.csms.parties import Currency, check_id, check_party
 from chargewire.csms.registry import Kept, Registry
-from chargewire.journal.memory import Ref
+from chargewire.csms.tariff_versions import keep_version
 
 Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-4]):[0-5][0-9]$")]
 Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Weekday = Literal["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
 
 
-class PriceComponentInput(Struct, frozen=True):
+class PriceComponentInput(Struct, frozen=True, omit_defaults=True):
+    """`vat`: percent, of this component; without it the tariff's `vat_percent` holds."""
+
     type: Literal["ENERGY", "FLAT", "PARKING_TIME", "TIME"]
     price: Decimal
     step_size: Annotated[int, Meta(ge=0)]
+    vat: Decimal | None = None
 
 
 class RestrictionsInput(Struct, frozen=True, omit_defaults=True):
@@ -41,6 +44,16 @@ class RestrictionsInput(Struct, frozen=True, omit_defaults=True):
     min_duration: Annotated[int, Meta(ge=0)] | None = None
     max_duration: Annotated[int, Meta(ge=0)] | None = None
     day_of_week: tuple[Weekday, ...] = ()
+    min_current: Decimal | None = None
+    max_current: Decimal | None = None
+    reservation: Literal["RESERVATION", "RESERVATION_EXPIRES"] | None = None
+
+
+class PriceLimitInput(Struct, frozen=True, omit_defaults=True):
+    """`incl_vat`: without it the VAT of the session in proportion."""
+
+    excl_vat: Decimal
+    incl_vat: Decimal | None = None
 
 
 class ElementInput(Struct, frozen=True, omit_defaults=True):
@@ -49,7 +62,10 @@ class ElementInput(Struct, frozen=True, omit_defaults=True):
 
 
 class TariffInput(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A tariff. `vat_percent`: none, and costs are given without VAT only."""
+    """A tariff. Without `vat_percent`, and `vat` of a component, costs are given without VAT only.
+
+    `valid_from` (inclusive) in the future leaves the version in force as it is until then; `valid_until` is exclusive.
+    """
 
     currency: Currency
     elements: Annotated[tuple[ElementInput, ...], Meta(min_length=1)]
@@ -60,19 +76,29 @@ class TariffInput(Struct, frozen=True, kw_only=True, omit_defaults=True):
     vat_percent: Decimal | None = None
     kind: Literal["wholesale", "retail", "reimbursement"] = "wholesale"
     valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    min_price: PriceLimitInput | None = None
+    max_price: PriceLimitInput | None = None
+    tax_included: bool = False
 
 
 async def put_tariff(registry: Registry, party: str, tariff_id: str, body: bytes) -> Kept:
-    """Make or change a tariff of a CPO. Sessions that have begun keep the one they began with. Raises Refused."""
+    """Make or change a tariff of a CPO, or a retail one of an eMSP. Sessions that have begun keep the one they began with.
+
+    Raises Refused.
+    """
     given = read(body, TariffInput)
     party = check_party(party)
     if registry.directory.cpo(party) is None:
-        raise Refused(f"there is no CPO {party!r}", "cpo")
+        if registry.directory.emsp(party) is None:
+            raise Refused(f"there is no CPO {party!r}", "cpo")
+        if given.kind != "retail":
+            raise Refused("a tariff of an eMSP is a retail one", "kind")
     tariff_id = check_id(tariff_id, given.id, "id")
-    if given.valid_from is not None and given.valid_from.tzinfo is None:
-        raise Refused("must say its offset from UTC, or Z", "valid_from")
+    for name in ("valid_from", "valid_until"):
+        moment = getattr(given, name)
+        if moment is not None and moment.tzinfo is None:
+            raise Refused("must say its offset from UTC, or Z", name)
     content = msgspec.convert(msgspec.to_builtins(given) | {"id": tariff_id}, Tariff)
     check_tariff(content)
-    if given.vat_percent is not None and not 0 <= given.vat_percent <= 100:
-        raise Refused("must be from 0 to 100", "vat_percent")
-    return await registry.keep(Ref("tariff", party, tariff_id), content, place=f"tariffs/{party}", state=content.kind)
+    return await keep_version(registry, party, content)

@@ -1,30 +1,90 @@
-"""Which tariff holds for a connector, and what a finished session costs by it."""
+"""Which tariffs hold for a session, and what it costs by them once it is over."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
-from chargewire.charging.cdr import Cdr
+from chargewire.charging.cdr import Cdr, Cost
 from chargewire.charging.closing import cdr_of, is_small
 from chargewire.charging.errors import Refused
+from chargewire.charging.flags import NO_REIMBURSEMENT, NO_RETAIL
 from chargewire.charging.location import Connector
 from chargewire.charging.pricing import check_tariff, price
 from chargewire.charging.session import Session
 from chargewire.charging.tariff import Tariff
+from chargewire.charging.token import Token, TokenRef
+from chargewire.csms.directory import Directory
+from chargewire.csms.tariff_versions import version_at
 from chargewire.journal.memory import Journal, Ref, Write
 from chargewire.log import trouble
 from chargewire.sharing.subscription import Cpo
 
-_tariff = msgspec.json.Decoder(Tariff)
+_token = msgspec.json.Decoder(Token)
+
+
+class Chosen(NamedTuple):
+    """The tariffs of a session as valid at its start: what partners pay, what the driver pays, what the owner gets."""
+
+    wholesale: Tariff | None
+    retail: Tariff | None
+    reimbursement: Tariff | None
+    flags: tuple[str, ...]  # for those that are named and not there
 
 
 async def tariff_for(journal: Journal, owner: str, connector: Connector, at: datetime) -> Tariff | None:
     """The wholesale tariff of a connector, if the CPO has one that is valid at that moment."""
-    if not connector.tariff_id:
+    return await _usable(journal, owner, connector.tariff_id, "wholesale", at)
+
+
+async def tariffs_for(
+    journal: Journal, directory: Directory, owner: str, connector: Connector, token: TokenRef, at: datetime
+) -> Chosen:
+    """What a session is priced by that a token begins at a connector of a CPO."""
+    retail_id = await _retail_tariff_id(journal, directory, token)
+    retail = await _usable(journal, token.emsp or "", retail_id, "retail", at)
+    retail = retail or await _usable(journal, owner, retail_id, "retail", at)
+    reimbursement = await _usable(journal, owner, connector.reimbursement_tariff_id, "reimbursement", at)
+    flags = [NO_RETAIL] if retail_id and retail is None else []
+    flags += [NO_REIMBURSEMENT] if connector.reimbursement_tariff_id and reimbursement is None else []
+    return Chosen(await tariff_for(journal, owner, connector, at), retail, reimbursement, tuple(flags))
+
+
+def priced(session: Session, tariff: Tariff) -> Cdr | None:
+    """The CDR of a finished session; None if what its meter said is beyond any sum of money.
+
+    The prices that are not wholesale never hold it back: one that cannot be said is left out and flagged.
+    """
+    started = session.started
+    cost = _cost(session, tariff)
+    if cost is None:
         return None
-    stored = await journal.get(Ref("tariff", owner, connector.tariff_id))
-    tariff = _tariff.decode(stored.body) if stored else None
-    if tariff is None or tariff.kind != "wholesale" or (tariff.valid_from is not None and tariff.valid_from > at):
+    retail, reimbursement = _cost(session, started.retail_tariff), _cost(session, started.reimbursement_tariff)
+    flags = {*session.flags}
+    flags |= {NO_RETAIL} if started.retail_tariff and retail is None else set()
+    flags |= {NO_REIMBURSEMENT} if started.reimbursement_tariff and reimbursement is None else set()
+    return replace(
+        cdr_of(session, cost),
+        retail=retail,
+        retail_tariff=started.retail_tariff,
+        reimbursement=reimbursement,
+        reimbursement_tariff=started.reimbursement_tariff,
+        flags=tuple(sorted(flags)),
+    )
+
+
+def cdr_write(owner: str, cdr: Cdr, cpo: Cpo | None) -> Write:
+    """The one write of a CDR. A small one is kept back under another kind if its CPO does not publish all."""
+    held = cpo is not None and not cpo.publish_all_cdrs and is_small(cdr)
+    ref = Ref("heldcdr" if held else "cdr", owner, cdr.id)
+    return Write(ref=ref, content=cdr, expect=0, what="new", counterparty=cdr.token.emsp or "")
+
+
+async def _usable(journal: Journal, owner: str, tariff_id: str | None, kind: str, at: datetime) -> Tariff | None:
+    """A party's tariff of a kind, if it is valid at that moment and can be priced by."""
+    tariff = await version_at(journal, owner, tariff_id, at) if owner and tariff_id else None
+    if tariff is None or tariff.kind != kind:
         return None
     try:
         check_tariff(tariff)
@@ -34,20 +94,23 @@ async def tariff_for(journal: Journal, owner: str, connector: Connector, at: dat
     return tariff
 
 
-def priced(session: Session, tariff: Tariff) -> Cdr | None:
-    """The CDR of a finished session; None if what its meter said is beyond any sum of money."""
+async def _retail_tariff_id(journal: Journal, directory: Directory, token: TokenRef) -> str | None:
+    """What a driver's token says, else the eMSP's own."""
+    emsp = directory.emsp(token.emsp) if token.emsp else None
+    if emsp is None:
+        return None
+    stored = await journal.get(Ref("token", emsp.party, token.uid))
+    said = _token.decode(stored.body).retail_tariff_id if stored else None
+    return said or emsp.retail_tariff_id
+
+
+def _cost(session: Session, tariff: Tariff | None) -> Cost | None:
     stopped = session.stopped
     assert stopped is not None, session.id
-    try:
-        cost = price(tariff, session.periods, stopped.at, session.started.location.time_zone)
-    except ArithmeticError as error:
-        trouble("session.unpriceable", session_id=session.id, energy_wh=session.energy_wh, why=error)
+    if tariff is None:
         return None
-    return cdr_of(session, cost)
-
-
-def cdr_write(owner: str, cdr: Cdr, cpo: Cpo | None) -> Write:
-    """The one write of a CDR. A small one is kept back under another kind if its CPO does not publish all."""
-    held = cpo is not None and not cpo.publish_all_cdrs and is_small(cdr)
-    ref = Ref("heldcdr" if held else "cdr", owner, cdr.id)
-    return Write(ref=ref, content=cdr, expect=0, what="new", counterparty=cdr.token.emsp or "")
+    try:
+        return price(tariff, session.periods, stopped.at, session.started.location.time_zone)
+    except ArithmeticError as error:
+        trouble("session.unpriceable", session_id=session.id, tariff_id=tariff.id, energy_wh=session.energy_wh, why=error)
+        return None
