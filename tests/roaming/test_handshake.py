@@ -225,7 +225,9 @@ class Them:
         self.base = ""
         self.registered = 0
         self.base64_only = bool(how.pop("base64_only", False))
-        self.called: list[tuple[str, str]] = []
+        self.asked: list[str] = []
+        self.token_b = ""  # what they have to say to us
+        self.results: list[tuple[str, Any]] = []
 
     @property
     def url(self) -> str:
@@ -246,7 +248,7 @@ class Them:
         self.how = {}
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        self.called.append((request.method, request.headers["Authorization"]))
+        self.asked.append(request.path)
         said = request.headers["Authorization"].removeprefix("Token ")
         if self.base64_only and said.startswith("their"):
             return web.json_response({"status_code": 2000, "timestamp": STAMP}, status=401)
@@ -258,10 +260,16 @@ class Them:
             return web.json_response({"status_code": 2000, "timestamp": STAMP}, status=status, headers={"Location": "/x"})
         if code := self.how.get("code"):
             return web.json_response({"status_code": code, "timestamp": STAMP})
+        if "/results/" in request.path:
+            self.results.append((request.path.rpartition("/")[2], await request.json()))
+            return web.json_response({"status_code": 1000, "timestamp": STAMP})
+        if allowed := self.how.get("allowed"):
+            return web.json_response({"data": {"allowed": allowed}, "status_code": 1000, "timestamp": STAMP})
         if request.path.endswith("/versions"):
             data: Any = [{"version": self.how.get("version", "2.1.1"), "url": f"{self.base}/2.1.1"}]
         elif request.path.endswith("/credentials"):
             self.registered += 1
+            self.token_b = (await request.json())["token"]
             data = self.credentials | {"token": "their-token-c"}
         else:
             modules = ("credentials", "locations", "sessions", "cdrs", "tariffs", "tokens")
@@ -275,7 +283,7 @@ class Them:
 async def partner(country: str = "DE", party: str = "XYZ", host: str = "127.0.0.1", **how: Any) -> AsyncIterator[Them]:
     """A partner on a free port."""
     them = Them(country, party, how)
-    runner = web.AppRunner(_application(lambda request: them.answer(request)), shutdown_timeout=0.1)
+    runner = web.AppRunner(_application(_asked(them)), shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -290,3 +298,10 @@ def _application(answer: Callable[[web.Request], Awaitable[web.StreamResponse]])
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
     return app
+
+
+def _asked(them: Them) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return await them.answer(request)
+
+    return answer

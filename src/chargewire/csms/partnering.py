@@ -177,11 +177,12 @@ def with_token(registry: Registry, connection: Subscription) -> tuple[Subscripti
 
 
 def connected(
-    registry: Registry, before: Subscription, theirs: Theirs, token_hash: str, steps: tuple[Step, ...]
+    registry: Registry, before: Subscription, theirs: Theirs, token_hash: str, steps: tuple[Step, ...], *, wait_s: float = 0.0
 ) -> Subscription:
     """The connection once both sides have each other's token. `token_hash`: what the partner says from now on.
 
-    A token that was good for data stays so for a moment; one that only invited is dead. Raises Refused.
+    A token that was good for data stays so for a moment; one that only invited is dead. Nothing goes to the partner before
+    `wait_s` are over. Raises Refused.
     """
     roaming = before.roaming
     assert roaming is not None
@@ -204,6 +205,7 @@ def connected(
         token=registry.keys.seal(theirs.token, PARTNER_TOKEN),
         token_encoding=theirs.encoding,
         steps=steps[-MOST_STEPS:],
+        ready_at=now + timedelta(seconds=wait_s) if wait_s else None,
     )
     return replace(
         before,

@@ -87,6 +87,10 @@ class Gate:
         self.closed_at = now
         self.closed_until = max(self.closed_until, now + int(wait_s * SECOND))
 
+    def hold(self, until: int) -> None:
+        """Nothing is sent before, and nothing has failed."""
+        self.closed_until = max(self.closed_until, until)
+
     def stop(self, error: str, now: int) -> None:
         """The endpoint is gone."""
         self.in_flight -= 1

@@ -18,7 +18,7 @@ from chargewire.outgoing.http import Client
 from chargewire.push.fleet import Fleet
 from chargewire.push.lane import Lane
 from chargewire.push.located import Located
-from chargewire.push.rules import SECOND, Loaded, Send
+from chargewire.push.rules import SECOND, Loaded, Rules, Send
 from chargewire.push.target import Target
 from chargewire.push.verdict import Verdict, judge
 
@@ -90,12 +90,14 @@ class Pump:
 
     async def _load(self, taken: Iterable[Taken]) -> dict[Ref, Loaded]:
         fleet = self._fleet
-        rules = {ref: target.rules for target, _, ref in taken}
+        rules: dict[Ref, set[Rules]] = {}
+        for target, _, ref in taken:
+            rules.setdefault(ref, set()).add(target.rules)
         found = {ref: Loaded(stored) for ref, stored in (await fleet.journal.get_many(list(rules))).items()}
         wanted: dict[Ref, list[Ref]] = {}
         for ref, loaded in found.items():
             try:
-                if more := rules[ref].more(loaded):
+                if more := [each for kind in rules[ref] for each in kind.more(loaded)]:
                     wanted[ref] = more
             except Exception as error:  # it fails again, and is refused, when it is offered
                 trouble("push.unreadable", cause=error, object=ref)

@@ -88,6 +88,8 @@ class Target:
             return
         if self._configured[0]:
             self.gate.reset()
+        if subscription.roaming is not None and subscription.roaming.ready_at is not None:
+            self.gate.hold(int(subscription.roaming.ready_at.timestamp() * SECOND))
         self._configured = (endpoint.url, token)
         self.url = endpoint.url
         parts = urlsplit(endpoint.url)

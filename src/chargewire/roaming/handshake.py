@@ -33,6 +33,7 @@ from chargewire.roaming.calls import Declined, PartnerCalls, PartnerError, Repli
 from chargewire.sharing.subscription import Roaming, Step, Subscription
 
 CALL_S = 5.0
+ANSWER_S = 1.0  # until a partner that registers has our answer and knows its own new token
 VERSIONS = ("2.1.1",)  # that we speak
 VERSION = "2.1.1"
 ENCODINGS = {"raw": "base64", "base64": "raw"}
@@ -167,7 +168,7 @@ class Handshakes:
             token_c = new_token()
             token_hash = self._registry.keys.hash(token_c)
             log.done("credentials answered", "with a new token; the one that invited is dead")
-            after = connected(self._registry, connection, theirs, token_hash, tuple(log.steps))
+            after = connected(self._registry, connection, theirs, token_hash, tuple(log.steps), wait_s=ANSWER_S)
             await write_subscription(self._registry, after, version)
         except LostRace as error:
             raise AlreadyRegistered("somebody else has just registered with this token") from error

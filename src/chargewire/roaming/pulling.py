@@ -34,6 +34,7 @@ WHOLE_EVERY = timedelta(days=1)
 EVER = "2010-01-01T00:00:00Z"  # `date_from` of sessions, which is required there
 PAGE = 100
 TURN_S = 15.0
+AGAIN_S = 300.0  # after a list that could not be read
 AT_ONCE = 4  # connections that are pulled from at the same time
 
 
@@ -154,11 +155,17 @@ class Pulling:
                 roaming = connection.roaming
                 if roaming is None or connection.state != "live":
                     self._due.pop(connection.id, None)
-                elif roaming.pull_every_s and self._due.get(connection.id, now) <= now:
+                    continue
+                due = self._due.setdefault(connection.id, roaming.ready_at or now)
+                if roaming.pull_every_s and due <= now:
                     self.begin(connection)
             self._woken.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), TURN_S)
+                await asyncio.wait_for(self._woken.wait(), self._idle_s(now))
+
+    def _idle_s(self, now: datetime) -> float:
+        """Until the next is due, and not for long."""
+        return min(TURN_S, max((min(self._due.values(), default=now) - now).total_seconds(), 0.1))
 
     async def _pull_all(self, connection: Subscription, modules: list[str], whole: bool) -> None:
         async with self._room:
@@ -169,6 +176,8 @@ class Pulling:
                     done = await self.pull(connection, module, whole=whole)
                 except (PartnerError, ChargingError, JournalError) as error:
                     trouble("partner.not_pulled", connection_id=connection.id, module=module, why=error)
+                    soon = self._registry.now() + timedelta(seconds=AGAIN_S * _splay())
+                    self._due[connection.id] = min(self._due.get(connection.id, soon), soon)
                 else:
                     event("partner.pulled", connection_id=connection.id, module=module, read=done.read, changed=done.changed)
 

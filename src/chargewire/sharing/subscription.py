@@ -119,6 +119,7 @@ class Roaming(Struct, frozen=True, kw_only=True, omit_defaults=True):
     endpoints: dict[str, str] = {}  # theirs, by module
     token: str = ""  # what we say to them: sealed
     steps: tuple[Step, ...] = ()  # of the last handshake
+    ready_at: datetime | None = None  # a partner that registers knows our answer a moment later: nothing goes to it before
     pull_every_s: int = 6 * 3600  # how often we ask for their lists; 0 = never
 
     def about(self, module: str) -> bool:
