@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
@@ -69,8 +69,8 @@ class House:
             "http_version": "1.1",
             "method": method,
             "scheme": "http",
-            "path": parts.path,
-            "raw_path": quote(parts.path).encode(),
+            "path": unquote(parts.path),
+            "raw_path": quote(parts.path, safe="/%").encode(),
             "root_path": "",
             "query_string": parts.query.encode(),
             "headers": [(name.encode(), value.encode()) for name, value in given.items()],

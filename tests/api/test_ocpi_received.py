@@ -1,6 +1,7 @@
 """What roaming partners write: every verb of OCPI 2.1.1 on what they own, at every level."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -288,3 +289,14 @@ async def test_a_location_that_was_gone_and_is_listed_again_is_back(each_house: 
     assert (await each_house.get(f"{HOME}/L1/E1", partner)).data == evse(second=10, status="REMOVED")
     await keep(each_house.registry, connection, "locations", understood(Location, location(second=10)))
     assert (await each_house.get(f"{HOME}/L1", partner)).data == location(second=10)
+
+
+async def test_ids_may_hold_any_printable_character(each_house: House, partner: str) -> None:
+    for name in ("NL/TNM/1", "a b?c#d%41", "50%2F50", "ünï"):
+        there = quote(name, safe="")
+        said = location(name, evses=[evse(name, connectors=[connector(name)])])
+        assert await write(each_house, "PUT", f"{HOME}/{there}", partner, said) == (201, 1000)
+        assert (await each_house.get(f"{HOME}/{there}", partner)).data == said
+        assert (await each_house.get(f"{HOME}/{there}/{there}/{there}", partner)).data == connector(name)
+        changed = await write(each_house, "PATCH", f"{HOME}/{there}/{there}", partner, {"status": "BLOCKED"})
+        assert changed == (200, 1000)

@@ -1,6 +1,5 @@
 """The HTTP side of an instance, put together: pull API, admin API, reference, status page and health."""
 
-import re
 from time import perf_counter
 from typing import Any
 
@@ -27,6 +26,7 @@ from chargewire.api.faults import NotIn, admin_fault, pull_fault
 from chargewire.api.gate import bearer
 from chargewire.api.metrics import Metrics
 from chargewire.api.ocpi_faults import unrouted_fault
+from chargewire.api.ocpi_paths import ocpi_path
 from chargewire.api.ocpi_routes import ocpi_routers
 from chargewire.csms.directory import Directory
 from chargewire.csms.port import CommandDesk
@@ -173,8 +173,8 @@ class Front:
             path = "/".join((*(segment.lower() for segment in segments[:4]), *segments[4:]))
             scope["path"] = path
             scope["raw_path"] = path.encode()
-        elif path.startswith("/ocpi/") and "//" in path:  # a partner put "/…" behind an address that ends in a slash
-            path = scope["path"] = re.sub("/+", "/", path)
+        elif path.startswith("/ocpi/"):
+            path = scope["path"] = ocpi_path(path, scope["raw_path"])
             scope["raw_path"] = path.encode()
 
         bodiless = scope["method"] == "HEAD" and path != "/live"  # the headers of what GET gives (RFC 9110 §9.3.2)

@@ -16,6 +16,7 @@ from chargewire.api.context import Asking
 from chargewire.api.faults import JSON, BadParameter
 from chargewire.api.gate import Partner, enter_partner
 from chargewire.api.ocpi_faults import json_body, said
+from chargewire.api.ocpi_paths import named
 from chargewire.api.ocpi_versions import ocpi_url
 from chargewire.charging.errors import Refused, Unknown
 from chargewire.csms.partner_objects import ONE, Outcome, drop, read
@@ -46,7 +47,7 @@ class TypeAsked(msgspec.Struct, frozen=True, kw_only=True):
 async def get_token(request: Asking) -> Response[bytes]:
     """A token as the partner said it."""
     partner = _owner(request, "CPO", "tokens", "token_uid")
-    known = await read_token(partner.api.journal, partner.party, request.path_params["token_uid"])
+    known = await read_token(partner.api.journal, partner.party, named(request, "token_uid"))
     if _type_asked(request) not in (None, known.token.type):
         raise Unknown("token", known.token.uid)
     return _one(partner, tokens.token_json(known.token, known.heard_at))
@@ -57,7 +58,7 @@ async def put_token(request: Asking) -> Response[bytes]:
     """Add or replace a token of the partner; it is no longer accepted once `valid` is false."""
     partner = _owner(request, "CPO", "tokens", "token_uid")
     heard = read_json(tokens.Token, await json_body(request))
-    receiving.same_id("uid", request.path_params["token_uid"], heard.value.uid)
+    receiving.same_id("uid", named(request, "token_uid"), heard.value.uid)
     if _type_asked(request) not in (None, heard.value.type):
         raise Refused(f"is {heard.value.type!r}, the URL says otherwise", "type")
     return _kept(request, await receiving.keep_token(partner.api.registry, partner.roaming, heard))
@@ -67,7 +68,7 @@ async def put_token(request: Asking) -> Response[bytes]:
 async def patch_token(request: Asking) -> Response[bytes]:
     """Change some fields of a token."""
     partner = _owner(request, "CPO", "tokens", "token_uid")
-    body, uid = await json_body(request), request.path_params["token_uid"]
+    body, uid = await json_body(request), named(request, "token_uid")
     return _kept(request, await receiving.amend_token(partner.api.registry, partner.roaming, uid, body))
 
 
@@ -76,7 +77,7 @@ async def get_place(request: Asking) -> Response[bytes]:
     """A location, EVSE or connector as the partner said it."""
     partner, path = _place(request)
     kept = await read(partner.api.journal, partner.connection, "locations", path.location_id)
-    return _one(partner, msgspec.json.encode(path.of(kept.content) if path.evse_uid else kept.content))
+    return _one(partner, msgspec.json.encode(path.of(kept.content)))
 
 
 @put(PLACES, opt={"body": locations.Location})
@@ -102,7 +103,7 @@ async def patch_place(request: Asking) -> Response[bytes]:
 @get(SESSION, opt={"answer": sessions.Session})
 async def get_session(request: Asking) -> Response[bytes]:
     """A session as the partner said it."""
-    return await _get(_owner(request, "EMSP", "sessions", "session_id"), "sessions", request.path_params["session_id"])
+    return await _get(_owner(request, "EMSP", "sessions", "session_id"), "sessions", named(request, "session_id"))
 
 
 @put(SESSION, opt={"body": sessions.Session})
@@ -110,14 +111,14 @@ async def put_session(request: Asking) -> Response[bytes]:
     """Add or replace a session. One that is COMPLETED changes no more."""
     partner = _owner(request, "EMSP", "sessions", "session_id")
     body = await json_body(request)
-    return await _put(request, partner, "sessions", request.path_params["session_id"], sessions.Session, body)
+    return await _put(request, partner, "sessions", named(request, "session_id"), sessions.Session, body)
 
 
 @patch(SESSION)
 async def patch_session(request: Asking) -> Response[bytes]:
     """Change some fields of a session; `charging_periods` is replaced as a whole."""
     partner = _owner(request, "EMSP", "sessions", "session_id")
-    return await _patch(request, partner, "sessions", request.path_params["session_id"], await json_body(request))
+    return await _patch(request, partner, "sessions", named(request, "session_id"), await json_body(request))
 
 
 @post("/2.1.1/cdrs", opt={"body": cdrs.Cdr})
@@ -135,13 +136,13 @@ async def post_cdr(request: Asking) -> Response[bytes]:
 async def get_cdr(request: Asking) -> Response[bytes]:
     """A CDR as the partner sent it."""
     partner = enter_partner(request, "EMSP", "cdrs", "write")
-    return await _get(partner, "cdrs", cdr_id(request.path_params["name"]))
+    return await _get(partner, "cdrs", cdr_id(named(request, "name")))
 
 
 @get(TARIFF, opt={"answer": tariffs.Tariff})
 async def get_tariff(request: Asking) -> Response[bytes]:
     """A tariff as the partner said it."""
-    return await _get(_owner(request, "EMSP", "tariffs", "tariff_id"), "tariffs", request.path_params["tariff_id"])
+    return await _get(_owner(request, "EMSP", "tariffs", "tariff_id"), "tariffs", named(request, "tariff_id"))
 
 
 @put(TARIFF, opt={"body": tariffs.Tariff})
@@ -149,21 +150,21 @@ async def put_tariff(request: Asking) -> Response[bytes]:
     """Add or replace a tariff."""
     partner = _owner(request, "EMSP", "tariffs", "tariff_id")
     body = await json_body(request)
-    return await _put(request, partner, "tariffs", request.path_params["tariff_id"], tariffs.Tariff, body)
+    return await _put(request, partner, "tariffs", named(request, "tariff_id"), tariffs.Tariff, body)
 
 
 @patch(TARIFF)
 async def patch_tariff(request: Asking) -> Response[bytes]:
     """Change some fields of a tariff."""
     partner = _owner(request, "EMSP", "tariffs", "tariff_id")
-    return await _patch(request, partner, "tariffs", request.path_params["tariff_id"], await json_body(request))
+    return await _patch(request, partner, "tariffs", named(request, "tariff_id"), await json_body(request))
 
 
 @delete(TARIFF, status_code=200)
 async def delete_tariff(request: Asking) -> Response[bytes]:
     """Forget a tariff."""
     partner = _owner(request, "EMSP", "tariffs", "tariff_id")
-    await drop(partner.api.registry, partner.connection, "tariffs", request.path_params["tariff_id"])
+    await drop(partner.api.registry, partner.connection, "tariffs", named(request, "tariff_id"))
     return said(request, codes.SUCCESS, "Success")
 
 
@@ -186,15 +187,15 @@ def cdr_id(name: str) -> str:
 
 def _owner(request: Asking, role: str, module: str, id_name: str) -> Partner:
     """Let a partner write or read what is its own. Raises NotIn, NotThere, Suspended, Unknown."""
-    partner, path = enter_partner(request, role, module, "write"), request.path_params
-    if f"{path['country_code']}-{path['party_id']}".upper() != partner.party.upper():
-        raise Unknown(ONE.get(module, "token"), path[id_name])
+    partner = enter_partner(request, role, module, "write")
+    if f"{named(request, 'country_code')}-{named(request, 'party_id')}".upper() != partner.party.upper():
+        raise Unknown(ONE.get(module, "token"), named(request, id_name))
     return partner
 
 
 def _place(request: Asking) -> tuple[Partner, receiving.PartPath]:
-    path = request.path_params
-    part = receiving.PartPath(path["location_id"], path.get("evse_uid", ""), path.get("connector_id", ""))
+    names = ("location_id", "evse_uid", "connector_id")
+    part = receiving.PartPath(*(named(request, name) for name in names if name in request.path_params))
     return _owner(request, "EMSP", "locations", "location_id"), part
 
 

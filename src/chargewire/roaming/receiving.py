@@ -70,10 +70,10 @@ async def amend(registry: Registry, connection: Subscription, module: str, objec
 
 
 class PartPath(Struct, frozen=True):
-    """Which part of a location: an EVSE, or a connector of it."""
+    """Which part of a location: an EVSE, or a connector of it; without either, all of it."""
 
     location_id: str
-    evse_uid: str
+    evse_uid: str = ""
     connector_id: str = ""
 
     @property
@@ -82,6 +82,8 @@ class PartPath(Struct, frozen=True):
 
     def of(self, location: Content) -> Content:
         """The part as it is. Raises Unknown."""
+        if not self.evse_uid:
+            return location
         evse = evse_of(location, self.evse_uid)
         return connector_of(evse, self.connector_id) if self.connector_id else evse
 
