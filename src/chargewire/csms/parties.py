@@ -36,11 +36,12 @@ class CpoInput(Struct, frozen=True, kw_only=True):
 
 
 class EmspInput(Struct, frozen=True, kw_only=True):
-    """Who issues tokens; they are accepted at the CPOs of its networks."""
+    """Who issues tokens; they are accepted at the CPOs of its networks. `retail_tariff_id`: what its drivers pay."""
 
     name: Title
     network_ids: tuple[Id, ...] = ()
     party: str | None = None
+    retail_tariff_id: Id | None = None
 
 
 async def put_network(registry: Registry, network_id: str, body: bytes) -> Kept:
@@ -81,7 +82,8 @@ async def put_emsp(registry: Registry, party: str, body: bytes) -> Kept:
         if network is None:
             raise Refused(f"there is no network {network_id!r}", f"network_ids[{index}]")
         networks.append(network.id)
-    return await registry.keep(Ref("emsp", "", party), Emsp(party=party, name=given.name, network_ids=tuple(networks)))
+    emsp = Emsp(party=party, name=given.name, network_ids=tuple(networks), retail_tariff_id=given.retail_tariff_id)
+    return await registry.keep(Ref("emsp", "", party), emsp)
 
 
 def check_party(party: str, again: str | None = None) -> str:

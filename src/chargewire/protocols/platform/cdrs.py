@@ -1,11 +1,14 @@
 """Charge detail records as the Platform API writes them."""
 
+from decimal import Decimal
+
 import msgspec
 from msgspec import Struct
 
 from chargewire.charging import cdr as domain
 from chargewire.charging.location import Status
 from chargewire.charging.party import split_party
+from chargewire.charging.tariff import Tariff as DomainTariff
 from chargewire.protocols.platform.moments import Stamp, hours, kwh, moment, number, stamped
 from chargewire.protocols.platform.places import Location
 from chargewire.protocols.platform.sessions import ChargingPeriod, charging_periods, place_used
@@ -15,6 +18,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 class LineDimension(Struct, frozen=True, kw_only=True):
+    """`dimension_details`: METER, FIXED, or BOUNDARY_BELOW and BOUNDARY_ABOVE for the tariff's least and highest price."""
+
     type: str
     volume: float | None
     dimension_details: str
@@ -31,7 +36,11 @@ class LineItem(Struct, frozen=True, kw_only=True):
 
 
 class Cdr(Struct, frozen=True, kw_only=True):
-    """A charge detail record. `total_energy` in kWh, `total_time` and `total_parking_time` in hours, costs wholesale."""
+    """A charge detail record. `total_energy` in kWh, `total_time` and `total_parking_time` in hours.
+
+    Costs are wholesale, unless their name says retail (what the driver pays) or reimbursement (what the owner gets).
+    `charging_periods` are those of all three, and not repeated.
+    """
 
     id: str
     start_date_time: str
@@ -85,7 +94,7 @@ class Cdr(Struct, frozen=True, kw_only=True):
 
 def cdr(given: domain.Cdr, last_updated: Stamp) -> Cdr:
     """A CDR; its location is cut down to the EVSE and the connector that were used."""
-    began = moment(given.start)
+    began, retail, reimbursement = moment(given.start), given.retail, given.reimbursement
     country_code, party_id = split_party(given.token.emsp) if given.token.emsp else (None, None)
     return Cdr(
         id=given.id,
@@ -104,15 +113,24 @@ def cdr(given: domain.Cdr, last_updated: Stamp) -> Cdr:
         total_cost=number(given.cost.excl_vat),
         total_cost_incl_vat=number(given.cost.incl_vat),
         total_vat=number(given.cost.vat),
-        vat=number(given.tariff.vat_percent) if given.tariff else None,
+        vat=number(_rate(given.cost, given.tariff)),
         total_energy=kwh(given.energy_wh),
         total_time=hours(given.total_time_s),
         total_parking_time=hours(given.parking_time_s),
         remark=given.remark,
+        total_retail_cost=number(retail.excl_vat) if retail else None,
+        total_retail_cost_incl_vat=number(retail.incl_vat) if retail else None,
+        total_retail_vat=number(retail.vat) if retail else None,
+        retail_vat=number(_rate(retail, given.retail_tariff)) if retail else None,
+        retail_currency=retail.currency if retail else None,
+        total_reimbursement_cost=number(reimbursement.excl_vat) if reimbursement else None,
+        reimbursement_tariff_code=given.reimbursement_tariff.id if reimbursement and given.reimbursement_tariff else None,
         customer_external_id=given.token.customer_id,
         emsp_party_id=party_id,
         emsp_country_code=country_code,
-        cost_breakdown=tuple(_line(each) for each in given.cost.lines),
+        cost_breakdown=_lines(given.cost),
+        cost_breakdown_retail=_lines(retail),
+        cost_breakdown_reimbursement=_lines(reimbursement),
         max_power_w=given.max_power_w,
         last_updated=stamped(last_updated),
     )
@@ -123,11 +141,22 @@ def cdr_json(given: domain.Cdr, last_updated: Stamp) -> bytes:
     return _encode(cdr(given, last_updated))
 
 
+def _rate(cost: domain.Cost, tariff: DomainTariff | None) -> Decimal | None:
+    """The rate of VAT of all lines, if there is just one; lines of older CDRs do not say theirs, it is the tariff's."""
+    if cost.vat_percent is not None or any(line.vat_percent is not None for line in cost.lines):
+        return cost.vat_percent
+    return tariff.vat_percent if tariff else None
+
+
+def _lines(cost: domain.Cost | None) -> tuple[LineItem, ...]:
+    return tuple(_line(each) for each in cost.lines) if cost else ()
+
+
 def _line(given: domain.LineItem) -> LineItem:
     dimension = LineDimension(
         type=given.type,
         volume=number(given.volume),
-        dimension_details="FIXED" if given.type == "FLAT" else "METER",
+        dimension_details="FIXED" if given.type == "FLAT" and given.details == "METER" else given.details,
         price=number(given.price),
         cost=number(given.cost),
     )

@@ -1,5 +1,7 @@
 """Tariffs as the Platform API shows them inside CDRs (OCPI 2.1.1 mod_tariffs)."""
 
+from decimal import Decimal
+
 from msgspec import Struct
 
 from chargewire.charging import tariff as domain
@@ -49,21 +51,33 @@ class Tariff(Struct, frozen=True, kw_only=True):
 
 
 def tariff(given: domain.Tariff, last_updated: str) -> Tariff:
-    """A tariff as known at a moment."""
+    """A tariff as known at a moment, without elements that 2.1.1 has no words for (reservations, currents)."""
     return Tariff(
         id=given.id,
         currency=given.currency,
         tariff_alt_text=given.tariff_alt_text,
         tariff_alt_url=given.tariff_alt_url,
-        elements=tuple(_element(each) for each in given.elements),
+        elements=tuple(_element(each, given) for each in given.elements if _sayable(each.restrictions)),
         energy_mix=given.energy_mix,
         last_updated=last_updated,
     )
 
 
-def _element(given: domain.Element) -> Element:
-    components = tuple(PriceComponent(each.type, number(each.price), each.step_size) for each in given.price_components)
+def _sayable(given: domain.Restrictions | None) -> bool:
+    return given is None or (given.reservation, given.min_current, given.max_current) == (None, None, None)
+
+
+def _element(given: domain.Element, tariff: domain.Tariff) -> Element:
+    components = tuple(
+        PriceComponent(each.type, number(_price(each, tariff)), each.step_size) for each in given.price_components
+    )
     return Element(components, _restrictions(given.restrictions) if given.restrictions else None)
+
+
+def _price(given: domain.PriceComponent, tariff: domain.Tariff) -> Decimal:
+    """Excluding VAT, if the rate is known."""
+    rate = tariff.vat_percent if given.vat is None else given.vat
+    return given.price * 100 / (100 + rate) if tariff.tax_included and rate is not None else given.price
 
 
 def _restrictions(given: domain.Restrictions) -> Restrictions:
