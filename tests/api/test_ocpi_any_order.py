@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from api.house import House, open_house
-from api.partners import CPO, EMSP, at, connect, connector, evse, location, with_emsp
+from api.partners import CPO, EMSP, at, connect, connector, evse, location, session, with_emsp
 from chargewire.api.ocpi_routes import CPO as CPO_ROUTES
 from chargewire.api.ocpi_routes import EMSP as EMSP_ROUTES
 
@@ -131,6 +131,37 @@ def test_whole_objects_that_overtake_each_other_leave_the_newest(order: list[int
                 assert (await house.ask("PUT", f"{EMSP}/locations/DE/CPO/L1", partner, sent)).json["status_code"] == 1000
             kept = (await house.get(f"{EMSP}/locations/DE/CPO/L1", partner)).data
             assert kept == location("L1", 5, name="5")
+
+    asyncio.run(scenario())
+
+
+@SLOW
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["PUT", "PATCH"]), st.sampled_from(["PENDING", "ACTIVE", "COMPLETED", "INVALID"]), st.integers(0, 3)
+        ),
+        max_size=12,
+    )
+)
+def test_nothing_changes_a_session_once_it_was_completed(steps: list[tuple[str, str, int]]) -> None:
+    async def scenario() -> None:
+        async with open_house() as house:
+            partner, url = await _emsp_side(house), f"{EMSP}/sessions/DE/CPO/S1"
+            kept: dict[str, Any] | None = None
+            for number, (method, status, kwh) in enumerate(steps):
+                changes = {"status": status, "kwh": kwh, "last_updated": at(number)}
+                answer = await house.ask(method, url, partner, session(**changes) if method == "PUT" else changes)
+                wanted = {**(kept or {}), **changes} if method == "PATCH" else session(**changes)
+                if kept is not None and kept["status"] == "COMPLETED":
+                    same = {**wanted, "last_updated": ""} == {**kept, "last_updated": ""}
+                    assert answer.json["status_code"] == (1000 if same else 2001)
+                elif kept is None and method == "PATCH":
+                    assert answer.status == 404
+                else:
+                    assert answer.status == (201 if kept is None else 200)
+                    kept = wanted
+                assert (await house.get(url, partner)).json.get("data") == kept
 
     asyncio.run(scenario())
 
