@@ -6,7 +6,7 @@ import sys
 
 import bench
 
-ORDER = ("ocpp", "idle", "pages", "push")
+ORDER = ("ocpp", "idle", "pages", "push", "pricing")
 
 
 def main() -> int:
