@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from chargewire.charging.token import TokenRef
+from chargewire.charging.token import Allowed, TokenRef
 
 
 class StartCharging(Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True):
@@ -55,6 +55,27 @@ class TransferData(Struct, frozen=True, tag=True, kw_only=True):
     data: str | None = None
 
 
+class ListedToken(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A token as a station's local authorization list has it. `allowed`: None takes it off the list."""
+
+    uid: str
+    allowed: Allowed | None = None
+    expires_at: datetime | None = None
+    group_id: str | None = None
+
+
+class SendLocalList(Struct, frozen=True, tag=True, kw_only=True):
+    """Tell a station which tokens it may judge by itself: all of them (`full`), or what is new since the version before."""
+
+    version: int
+    full: bool
+    tokens: tuple[ListedToken, ...] = ()
+
+
+class GetLocalListVersion(Struct, frozen=True, tag=True, kw_only=True):
+    """Ask which version of the list a station has: 0 = none, -1 = it keeps no list."""
+
+
 Command = (
     StartCharging
     | StopCharging
@@ -66,6 +87,8 @@ Command = (
     | ForgetTokens
     | Trigger
     | TransferData
+    | SendLocalList
+    | GetLocalListVersion
 )
 
 
@@ -73,7 +96,10 @@ _SECRET = re.compile(r"password|secret|authorizationkey|\bpin\b|apnpass|vpnpass"
 
 
 def shown(command: Command) -> Command:
-    """A command as it may be kept and shown: without the value of a key that is a secret."""
+    """A command as it may be kept and shown: without the value of a key that is a secret, and without a whole list of tokens,
+    which is in the message that was sent."""
+    if isinstance(command, SendLocalList):
+        return SendLocalList(version=command.version, full=command.full)
     if isinstance(command, WriteConfiguration) and _SECRET.search(command.key):
         return WriteConfiguration(key=command.key, value="***")
     return command

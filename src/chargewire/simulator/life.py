@@ -110,7 +110,7 @@ async def _deliver(station: Station) -> None:
 def _begun(station: Station, queued: Queued, begun: Begun) -> None:
     assert isinstance(queued.message, SessionStarted)
     station.outbox.learn(queued.transaction, begun.transaction_id)
-    station.known_tokens[queued.message.token_uid] = begun.allowed
+    station.known_tokens.remember(queued.message.token_uid, begun.allowed, begun.group_id)
     plug = station.charger.plugs.get(queued.message.connector_number)
     if (
         begun.allowed is Allowed.ACCEPTED

@@ -125,8 +125,16 @@ def _write(station: Station, asked: ours.WriteConfiguration) -> Obeyed:
 
 
 def _forget(station: Station, _: ours.ForgetTokens) -> Obeyed:
-    station.known_tokens.clear()
+    station.known_tokens.forget()
     return ACCEPTED, None
+
+
+def _list_version(station: Station, _: ours.GetLocalListVersion) -> Obeyed:
+    return Answer(status="", details={"listVersion": station.known_tokens.told_version()}), None
+
+
+def _take_list(station: Station, asked: ours.SendLocalList) -> Obeyed:
+    return Answer(status=station.known_tokens.take(asked)), None
 
 
 def _trigger(station: Station, asked: ours.Trigger) -> Obeyed:
@@ -205,8 +213,10 @@ _HOW: Mapping[type, Callable[[Any, Any], Obeyed]] = {
     RemoteStartTransaction: _start_with_profile,
     SetChargingProfile: _set_profile,
     ours.ForgetTokens: _forget,
+    ours.GetLocalListVersion: _list_version,
     ours.ReadConfiguration: _read,
     ours.Restart: _restart,
+    ours.SendLocalList: _take_list,
     ours.SetAvailability: _availability,
     ours.StartCharging: _start,
     ours.StopCharging: _stop,

@@ -25,6 +25,7 @@ from chargewire.protocols.ocpp.v16.station import read_asked, read_reply, write_
 from chargewire.simulator.charger import Charger
 from chargewire.simulator.configuration import Configuration
 from chargewire.simulator.habits import Habits
+from chargewire.simulator.known import KnownTokens
 from chargewire.simulator.life import live
 from chargewire.simulator.link import Address, Link, NoAnswer, Offline, Refused
 from chargewire.simulator.obey import obey
@@ -83,7 +84,7 @@ class Station:
         )
         self.link = Link(address, self, plan.answer_s)
         self.ready = asyncio.Event()  # connected and accepted
-        self.known_tokens: dict[str, Allowed] = {}
+        self.known_tokens = KnownTokens(self.configuration)
         self.on_remote_start: Callable[[int], None] | None = None  # a driver who asked by app comes to the connector
         self._say = say
         self.booted = False
@@ -105,32 +106,49 @@ class Station:
             self.outbox.close()
 
     async def authorize(self, token_uid: str) -> bool:
-        """Ask whether a token may charge; without connection what is remembered counts (OCPP 1.6 §4.1)."""
+        """Ask whether a token may charge; without connection what is known of it counts (OCPP 1.6 §4.1)."""
+        if self.configuration.flag("LocalPreAuthorize") and self._known(token_uid) is Allowed.ACCEPTED:
+            return True
         try:
             reply = await self.tell(TokenShown(token_uid))
         except (Offline, NoAnswer, Refused):
-            known = self.known_tokens.get(token_uid) if self.configuration.flag("LocalAuthorizeOffline") else None
-            unknown_may = self.configuration.flag("AllowOfflineTxForUnknownId")
-            return known is Allowed.ACCEPTED or (known is None and unknown_may)
+            return self._may_offline(token_uid)
         allowed = reply.allowed if isinstance(reply, Verdict) and reply.allowed else Allowed.INVALID
-        self.known_tokens[token_uid] = allowed
+        self.known_tokens.remember(token_uid, allowed, reply.group_id if isinstance(reply, Verdict) else None)
         if allowed is not Allowed.ACCEPTED:
             self.say(f"token {token_uid} is refused: {allowed.value}")
         return allowed is Allowed.ACCEPTED
 
+    def _known(self, token_uid: str) -> Allowed | None:
+        return self.known_tokens.allowed(token_uid, self.charger.clock())
+
+    def _may_offline(self, token_uid: str) -> bool:
+        """List and cache first; a token in neither is let in if AllowOfflineTxForUnknownId says so (§3.5.1, §9.1)."""
+        known = self._known(token_uid) if self.configuration.flag("LocalAuthorizeOffline") else None
+        allowed = known is Allowed.ACCEPTED or (known is None and self.configuration.flag("AllowOfflineTxForUnknownId"))
+        if not allowed:
+            self.say(f"token {token_uid} is refused while offline")
+        return allowed
+
     async def present(self, number: int, token_uid: str) -> bool:
-        """A driver holds a card before a connector: it starts charging, or ends what this card began.
+        """A driver holds a card before a connector: it starts charging, or ends what this card, or one of its group, began.
 
         False if the card is refused or there is nothing to start. Without a car the connector waits for one.
         """
         plug = self.charger.plugs[number]
-        if plug.transaction and plug.transaction.token_uid == token_uid:
+        if plug.transaction and await self._may_end(plug.transaction.token_uid, token_uid):
             self.charger.stop(number, "Local", token_uid)
             return True
         if not plug.free or not await self.authorize(token_uid) or not plug.free:
             return False
         self.begin(number, token_uid)
         return True
+
+    async def _may_end(self, begun_with: str, token_uid: str) -> bool:
+        if begun_with.casefold() == token_uid.casefold():
+            return True
+        await self.authorize(token_uid)  # its group is learnt with the answer (§4.1)
+        return self.known_tokens.one_group(begun_with, token_uid)
 
     def begin(self, number: int, token_uid: str) -> None:
         """Start charging for a token that is good, as soon as there is a car."""

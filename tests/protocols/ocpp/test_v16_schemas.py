@@ -50,6 +50,14 @@ REPLIES: dict[str, st.SearchStrategy[Reply]] = {
     "StopTransaction": st.builds(Verdict, st.none() | allowed, st.none() | moments),
 }
 
+listed = st.builds(
+    ours.ListedToken,
+    uid=text,
+    allowed=st.just(Allowed.ACCEPTED),
+    expires_at=st.none() | moments.map(lambda at: at.replace(microsecond=0)),
+    group_id=st.none() | st.text("AB", min_size=1, max_size=20),
+) | st.builds(ours.ListedToken, uid=text)
+
 COMMANDS = (
     st.builds(ours.StartCharging, token_uid=text, connector_number=st.none() | st.integers(-1, 9))
     | st.builds(ours.StopCharging, transaction_id=transaction_ids | text)
@@ -59,6 +67,8 @@ COMMANDS = (
     | st.builds(ours.ReadConfiguration, keys=st.lists(text.map(lambda key: key * 3), max_size=3).map(tuple))
     | st.builds(ours.WriteConfiguration, key=text.map(lambda key: key * 2), value=text.map(lambda value: value * 20))
     | st.builds(ours.ForgetTokens)
+    | st.builds(ours.GetLocalListVersion)
+    | st.builds(ours.SendLocalList, version=st.integers(), full=st.booleans(), tokens=st.lists(listed, max_size=4).map(tuple))
     | st.builds(
         ours.Trigger, message=text | st.sampled_from(["StatusNotification", "MeterValues"]), connector_number=st.none() | small
     )

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from chargewire.charging import commands as ours
 from chargewire.protocols.ocpp.dialect import CannotSay, Saying
+from chargewire.protocols.ocpp.v16.local_list import SendLocalList, send_local_list
 from chargewire.protocols.ocpp.v16.notices import DataTransfer
 from chargewire.protocols.ocpp.v16.profiles import ChargingProfile
 from chargewire.protocols.ocpp.v16.words import Empty, IdToken, Text50, Text500
@@ -100,6 +101,8 @@ COMMANDS: dict[type, Saying] = {
         write=lambda command: ChangeConfiguration(command.key, command.value),
     ),
     ours.ForgetTokens: Saying(action="ClearCache", wire=Empty, write=lambda _: Empty()),
+    ours.GetLocalListVersion: Saying(action="GetLocalListVersion", wire=Empty, write=lambda _: Empty()),
+    ours.SendLocalList: Saying(action="SendLocalList", wire=SendLocalList, write=send_local_list),
     ours.Trigger: Saying(action="TriggerMessage", wire=TriggerMessage, write=_trigger),
     ours.TransferData: Saying(action="DataTransfer", wire=DataTransfer, write=_transfer),
 }

@@ -22,7 +22,7 @@ from chargewire.charging.facts import (
 from chargewire.protocols.ocpp.dialect import CannotSay, UnknownAction, checked, encode
 from chargewire.protocols.ocpp.repair import repaired
 from chargewire.protocols.ocpp.rpc import EMPTY, Call
-from chargewire.protocols.ocpp.v16 import commands, metering, presence, profiles, transactions
+from chargewire.protocols.ocpp.v16 import commands, local_list, metering, presence, profiles, transactions
 from chargewire.protocols.ocpp.v16.notices import DataTransfer
 from chargewire.protocols.ocpp.v16.words import Empty
 
@@ -75,12 +75,14 @@ _ASKED: Mapping[str, tuple[type[Struct], Callable[[Any], Asked]]] = {
     ),
     "GetCompositeSchedule": (profiles.GetCompositeSchedule, _same),
     "GetConfiguration": (commands.GetConfiguration, lambda m: ours.ReadConfiguration(keys=m.key)),
+    "GetLocalListVersion": (Empty, lambda _: ours.GetLocalListVersion()),
     "RemoteStartTransaction": (commands.RemoteStartTransaction, _start),
     "RemoteStopTransaction": (
         commands.RemoteStopTransaction,
         lambda m: ours.StopCharging(transaction_id=str(m.transaction_id)),
     ),
     "Reset": (commands.Reset, lambda m: ours.Restart(hard=m.type == "Hard")),
+    "SendLocalList": (local_list.SendLocalList, local_list.list_sent),
     "SetChargingProfile": (profiles.SetChargingProfile, _same),
     "TriggerMessage": (
         commands.TriggerMessage,
