@@ -1,5 +1,6 @@
 """What roaming partners write: every verb of OCPI 2.1.1 on what they own, at every level."""
 
+import asyncio
 from typing import Any
 from urllib.parse import quote
 
@@ -300,3 +301,18 @@ async def test_ids_may_hold_any_printable_character(each_house: House, partner: 
         assert (await each_house.get(f"{HOME}/{there}/{there}/{there}", partner)).data == connector(name)
         changed = await write(each_house, "PATCH", f"{HOME}/{there}/{there}", partner, {"status": "BLOCKED"})
         assert changed == (200, 1000)
+
+
+async def test_pushes_that_come_at_once_all_count(each_house: House, partner: str) -> None:
+    many = [f"E{number}" for number in range(40)]
+    await write(each_house, "PUT", f"{HOME}/L1", partner, location(evses=[evse(uid) for uid in many]))
+    changes = [({"status": "CHARGING", "last_updated": at(number)}) for number in range(40)]
+    answers = await asyncio.gather(
+        *(write(each_house, "PATCH", f"{HOME}/L1/{uid}", partner, change) for uid, change in zip(many, changes, strict=True)),
+        *(each_house.ask("POST", f"{EMSP}/cdrs", partner, cdr("SAME")) for _ in range(20)),
+    )
+    assert set(answers[:40]) == {(200, 1000)}
+    assert sorted(answer.status for answer in answers[40:]) == [200] * 19 + [201]
+    here = (await each_house.get(f"{HOME}/L1", partner)).data
+    assert {each["status"] for each in here["evses"]} == {"CHARGING"}
+    assert here["last_updated"] == at(39)
