@@ -26,6 +26,10 @@ MOST_DEPTH = 64  # of what is kept: JSON that is nested deeper is no object of O
 UNSTAMPED = "1970-01-01T00:00:00Z"  # `last_updated` of what came without one
 FALLBACKS = ("UNKNOWN", "OTHER")  # words for what has no word
 LARGEST = 1e15
+LATER = {  # how 2.2 spells what 2.1.1 spells otherwise; some partners do so in 2.1.1, too
+    "end_date_time": ("stop_date_time", "end_datetime"),
+    "start_date_time": ("start_datetime",),
+}
 _INDEX = re.compile(r"\[\d+\]")
 _MISSING: Any = object()
 
@@ -156,18 +160,29 @@ def _struct(shape: inspect.StructType) -> Reader:
         given = {}
         for name, read_field, default in fields:
             place = f"{path}.{name}" if path else name
-            sent = value.get(name)
+            sent = _said(value, name, place, slips)
             if sent is None:
                 given[name] = _absent(name, default, place, slips)
             elif default is _MISSING:
                 given[name] = read_field(sent, place, slips)
             else:
                 given[name] = _optional(read_field, sent, default, place, slips)
-        for name in value.keys() - known:
+        for name in value.keys() - known - LATER.keys():
             slips.add("unknown-field", f"{path}.{name}"[:80] if path else name[:80])
         return shape.cls(**given)
 
     return read_struct
+
+
+def _said(value: dict[str, Any], name: str, place: str, slips: Slips) -> Any:
+    """What is said of a field, if need be in the spelling of a later version."""
+    sent = value.get(name)
+    if sent is None:
+        for later, ours in LATER.items():
+            if name in ours and value.get(later) is not None:
+                slips.add(f"said-as-{later}", place)
+                return value[later]
+    return sent
 
 
 def _absent(name: str, default: Any, place: str, slips: Slips) -> Any:
