@@ -1,5 +1,6 @@
 """What an operator writes: networks, parties, tariffs, tokens."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -53,6 +54,9 @@ async def test_the_same_put_again_changes_nothing(house: House) -> None:
         ("tariffs/NL-AAA/T", TARIFF | {"elements": []}, "elements"),
         ("tariffs/NL-AAA/T", TARIFF | {"elements": [{"price_components": [{"type": "WATER"}]}]}, None),
         ("tariffs/NL-ZZZ/T", TARIFF, "cpo"),
+        ("tariffs/NL-AAA/T", TARIFF | {"min_price": {"excl_vat": 2, "incl_vat": 1}}, "min_price.incl_vat"),
+        ("tariffs/NL-AAA/T", TARIFF | {"valid_until": "2026-01-01T00:00:00"}, "valid_until"),
+        ("tariffs/NL-AAA/T", TARIFF | {"vat_percent": 101}, "vat_percent"),
         ("tokens/04AA", {"auth_id": "x"}, "auth_id"),
         ("tokens/04AA", {"auth_id": "NL-EMS-C1", "whitelist": "SOMETIMES"}, "whitelist"),
         ("tokens/04AA", {"auth_id": "NL-EMS-C1", "expires_at": "2030-01-01T00:00:00"}, "expires_at"),
@@ -102,6 +106,45 @@ async def test_a_tariff_keeps_its_prices_to_the_last_digit(house: House) -> None
     read = (await house.admin("GET", "tariffs/NL-AAA/T1")).json
     assert read["elements"][0]["price_components"][0]["price"] == "0.1234"
     assert read["vat_percent"] == "21"
+
+
+async def test_a_tariff_is_shown_with_its_versions_to_come(house: House) -> None:
+    later = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+    await house.put("tariffs/NL-AAA/T1", TARIFF)
+    told = (await house.admin("PUT", "tariffs/NL-AAA/T1", {**TARIFF, "currency": "CHF", "valid_from": later})).json
+    read = (await house.admin("GET", "tariffs/NL-AAA/T1")).json
+    (listed,) = (await house.admin("GET", "tariffs?cpo=NL-AAA")).json["data"]
+    for shown in (told, read, listed):
+        assert shown["currency"] == "EUR"
+        assert [each["currency"] for each in shown["upcoming"]] == ["CHF"]
+
+
+async def test_an_emsp_has_its_retail_tariff_and_says_which_it_is(house: House) -> None:
+    await house.put("emsps/NL-EMS", {"name": "E", "network_ids": ["demo"], "retail_tariff_id": "R"})
+    await house.put("tariffs/NL-EMS/R", {**TARIFF, "kind": "retail"})
+    assert (await house.admin("GET", "emsps/NL-EMS")).json["retail_tariff_id"] == "R"
+    for query in ("tariffs", "tariffs?emsp=NL-EMS"):
+        assert [each["owner"] for each in (await house.admin("GET", query)).json["data"]] == ["NL-EMS"]
+    assert (await house.admin("GET", "tariffs?cpo=NL-AAA")).json["data"] == []
+
+
+async def test_all_that_bears_on_a_price_comes_back_as_it_was_put(house: House) -> None:
+    component = {"type": "ENERGY", "price": 0.3, "step_size": 1, "vat": 5.2}
+    restrictions = {"min_current": 6, "max_current": 32, "reservation": "RESERVATION"}
+    tariff = {
+        "currency": "EUR",
+        "elements": [{"price_components": [component], "restrictions": restrictions}],
+        "min_price": {"excl_vat": 0.5, "incl_vat": 0.55},
+        "max_price": {"excl_vat": 10},
+        "valid_until": "2099-01-01T00:00:00Z",
+        "tax_included": True,
+    }
+    read = await house.put("tariffs/NL-AAA/T1", tariff)
+    (element,) = read["elements"]
+    assert element["price_components"] == [{"type": "ENERGY", "price": "0.3", "step_size": 1, "vat": "5.2"}]
+    assert element["restrictions"] == {"min_current": "6", "max_current": "32", "reservation": "RESERVATION"}
+    assert (read["min_price"], read["max_price"]) == ({"excl_vat": "0.5", "incl_vat": "0.55"}, {"excl_vat": "10"})
+    assert (read["valid_until"], read["tax_included"]) == ("2099-01-01T00:00:00Z", True)
 
 
 async def test_a_token_makes_the_emsp_that_its_contract_names(house: House) -> None:

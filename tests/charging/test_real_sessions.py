@@ -9,9 +9,11 @@ from random import Random
 
 import pytest
 
+from chargewire.charging.pricing import price
 from chargewire.charging.reading import Reading, Sample
 from chargewire.charging.session import Stopped
 from chargewire.charging.tally import Tally, as_known
+from chargewire.charging.tariff import Element, PriceComponent, Restrictions, Tariff
 from charging.sessions import started
 from charging.vectors import DATA
 
@@ -63,6 +65,27 @@ def test_each_session_and_all_together_have_the_energy_of_their_records() -> Non
         assert seconds == int((departure - arrival).total_seconds())
         total, recorded = total + session.energy_wh, recorded + energy_wh
     assert total == recorded > 1_000_000
+
+
+def test_the_order_in_which_readings_come_makes_no_difference_to_the_price() -> None:
+    random = Random(8)
+    peak = Restrictions(start_time="16:00", end_time="21:00")
+    parts = (PriceComponent("ENERGY", Decimal("0.33"), 1), PriceComponent("PARKING_TIME", Decimal(3), 300))
+    some = Tariff(
+        id="T", currency="EUR", elements=(Element((PriceComponent("ENERGY", Decimal("0.5"), 1),), peak), Element(parts))
+    )
+    totals = set()
+    for arrival, departure, energy_wh in acn_sessions(every=400):
+        readings = readings_of(arrival, departure, energy_wh, random)
+        stop = Stopped(at=departure, register_wh=LIFETIME_WH + energy_wh)
+        told = []
+        for _ in range(3):
+            session = as_known(started(LIFETIME_WH, arrival), readings, stop)
+            told.append(price(some, session.periods, departure, "America/Los_Angeles"))
+            random.shuffle(readings)
+        assert told[0] == told[1] == told[2]
+        totals.add(told[0].excl_vat)
+    assert len(totals) > 10
 
 
 def test_sessions_without_readings_have_the_energy_of_their_records_too() -> None:

@@ -135,6 +135,18 @@ async def test_a_change_of_what_is_in_force_leaves_what_is_to_come(floor: Floor)
     assert await _price_at(floor, now + day) == D("0.88")
 
 
+async def test_versions_may_come_and_go_and_come_again(floor: Floor) -> None:
+    now = datetime.now(UTC)
+    later = now + 2 * day
+    await put_tariff(floor.registry, CPO, "T1", tariff("0.50", valid_from=now + day))
+    floor.registry.now = lambda: later
+    await put_tariff(floor.registry, CPO, "T1", tariff("0.60"))  # for all that have begun: no other version is left
+    assert [await _price_at(floor, at) for at in (now, now + day, later)] == [D("0.60")] * 3
+    assert await floor.journal.get(Ref("tariffversion", CPO, "T1")) is None
+    await put_tariff(floor.registry, CPO, "T1", tariff("0.70", valid_from=later + day))
+    assert [await _price_at(floor, at) for at in (later, later + day)] == [D("0.60"), D("0.70")]
+
+
 async def test_of_versions_to_come_the_first_is_shown_where_none_is_in_force(floor: Floor) -> None:
     now = datetime.now(UTC)
     await put_tariff(floor.registry, CPO, "NEW", tariff("2", valid_from=now + 2 * day))

@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 from api.stock import CONNECTOR, START, cdr, session
 from chargewire.charging.location import Evse, GeoLocation, Location, Status
 from chargewire.charging.notification import StationNotification
+from chargewire.charging.pricing import price
 from chargewire.charging.reading import Reading, Sample
 from chargewire.charging.session import SessionStatus
+from chargewire.charging.tariff import Element, PriceComponent, PriceLimit, Restrictions, Tariff
 from chargewire.protocols.platform import (
     StampedEvse,
     cdr_json,
@@ -240,6 +243,42 @@ def test_a_cdr_says_energy_in_kwh_and_times_in_hours() -> None:
     assert (found["total_cost"], found["emsp_country_code"], found["emsp_party_id"]) == (1.05, "NL", "EMS")
     (line,) = found["cost_breakdown"]
     assert line["dimensions"] == [{"type": "ENERGY", "volume": 3.5, "dimension_details": "METER", "price": 0.3, "cost": 1.05}]
+
+
+def test_a_cdr_has_three_prices_and_says_which_line_is_a_limit() -> None:
+    limited = Tariff(
+        id="R",
+        currency="EUR",
+        elements=(Element((PriceComponent("ENERGY", Decimal("0.40"), 0), PriceComponent("FLAT", Decimal("0.10"), 0))),),
+        vat_percent=Decimal(21),
+        min_price=PriceLimit(Decimal(2), Decimal("2.42")),
+    )
+    paid_back = msgspec.structs.replace(limited, id="B", currency="EUR", min_price=None, vat_percent=None)
+    bare = cdr(session("S1", emsp="NL-EMS"))
+    retail, reimbursement = (price(each, bare.periods, bare.stop, "UTC") for each in (limited, paid_back))
+    given = msgspec.structs.replace(
+        bare, retail=retail, retail_tariff=limited, reimbursement=reimbursement, reimbursement_tariff=paid_back
+    )
+    found = msgspec.json.decode(cdr_json(given, STAMP))
+    assert (found["total_cost"], found["total_retail_cost"], found["total_reimbursement_cost"]) == (1.05, 2.0, 1.5)
+    assert (found["total_retail_cost_incl_vat"], found["total_retail_vat"], found["retail_vat"]) == (2.42, 0.42, 21.0)
+    assert (found["retail_currency"], found["reimbursement_tariff_code"]) == ("EUR", "B")
+    details = [line["dimensions"][0]["dimension_details"] for line in found["cost_breakdown_retail"]]
+    assert details == ["FIXED", "METER", "BOUNDARY_BELOW"]
+    for name, total in (("retail", 2.0), ("reimbursement", 1.5)):
+        assert sum(line["dimensions"][0]["cost"] for line in found[f"cost_breakdown_{name}"]) == pytest.approx(total)
+
+
+def test_a_cdr_shows_no_element_that_a_reader_of_2_1_1_would_take_for_one_of_the_session() -> None:
+    elements = [
+        Element((PriceComponent("FLAT", Decimal(4), 0),), restrictions)
+        for restrictions in (Restrictions(reservation="RESERVATION"), Restrictions(min_current=Decimal(32)), None)
+    ]
+    given = msgspec.structs.replace(
+        cdr(session("S1")), tariff=Tariff(id="T", currency="EUR", elements=tuple(elements), vat_percent=Decimal(21))
+    )
+    (shown,) = msgspec.json.decode(cdr_json(given, STAMP))["tariffs"]
+    assert [element["restrictions"] for element in shown["elements"]] == [None]
 
 
 def test_a_notification_holds_the_payload_as_text_with_level_and_vendor_code() -> None:

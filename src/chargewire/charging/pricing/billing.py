@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from chargewire.charging.pricing.local_time import LocalClock
 from chargewire.charging.pricing.rules import Moment, Offer, Rules
-from chargewire.charging.pricing.stretches import US, Stretch, cut_stretches, micros
+from chargewire.charging.pricing.stretches import US, Stretch, cut_stretches, micros, parking_begins
 from chargewire.charging.session import Period
 
 UNITS = {"ENERGY": 1000 * US, "TIME": 3600 * US, "PARKING_TIME": 3600 * US, "FLAT": 1}  # of an amount, per unit of the price
@@ -48,7 +48,7 @@ def bill_of(rules: Rules, periods: Sequence[Period], ended_at: datetime, time_zo
     bill: Bill = {}
     if periods and rules.any:
         if rules.plain and trace is None:
-            _sum_up(bill, rules, periods)
+            _sum_up(bill, rules, periods, ended_at)
         else:
             _walk(bill, rules, periods, ended_at, time_zone, trace)
         _round_up(bill, ("ENERGY",))
@@ -56,7 +56,7 @@ def bill_of(rules: Rules, periods: Sequence[Period], ended_at: datetime, time_zo
     return bill
 
 
-def _sum_up(bill: Bill, rules: Rules, periods: Sequence[Period]) -> None:
+def _sum_up(bill: Bill, rules: Rules, periods: Sequence[Period], ended_at: datetime) -> None:
     """Without restrictions only the sums matter."""
     if rules.offers["FLAT"]:
         _add(bill, "FLAT", rules.offers["FLAT"][0], micros(periods[0].start), 1)
@@ -74,9 +74,12 @@ def _sum_up(bill: Bill, rules: Rules, periods: Sequence[Period]) -> None:
     for dimension, (amount, first, last) in sums.items():
         if rules.offers[dimension]:
             offer = rules.offers[dimension][0]
-            _add(bill, dimension, offer, micros(periods[first].start), amount * US)
+            until = periods[first + 1].start if first + 1 < len(periods) else ended_at
+            parking = dimension == "PARKING_TIME"
+            begin = parking_begins(periods[first], micros(until)) if parking else micros(periods[first].start)
+            _add(bill, dimension, offer, begin, amount * US)
             # within one period charging comes before parking
-            bill[dimension, offer.element].last = 2 * last + (dimension == "PARKING_TIME")
+            bill[dimension, offer.element].last = 2 * last + parking
 
 
 def _walk(bill: Bill, rules: Rules, periods: Sequence[Period], ended_at: datetime, time_zone: str, trace: Trace | None) -> None:

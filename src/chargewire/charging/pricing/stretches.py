@@ -100,10 +100,17 @@ def _stretches(periods: Sequence[Period], ended_at: datetime, measured: bool) ->
         elif not charging:
             yield Stretch(begin, end, energy, parking, True, 0, 0, fresh)
         else:
-            middle = begin + (end - begin) * charging // (charging + parking)
+            middle = parking_begins(period, end)
             yield Stretch(begin, middle, energy, charging, False, power, current, fresh)
             yield Stretch(middle, end, 0, parking, True, 0, 0, False)
         fresh = False
+
+
+def parking_begins(period: Period, end: int) -> int:
+    """When a period that lasts until `end` ceases to charge; in µs of the epoch."""
+    begin = micros(period.start)
+    length = max(end - begin, 0)
+    return begin + length * period.charging_s // ((period.charging_s + period.parking_s) or 1)
 
 
 def _power_mw(period: Period) -> int:
