@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 
 from api.house import Answer, House
@@ -316,3 +317,13 @@ async def test_pushes_that_come_at_once_all_count(each_house: House, partner: st
     here = (await each_house.get(f"{HOME}/L1", partner)).data
     assert {each["status"] for each in here["evses"]} == {"CHARGING"}
     assert here["last_updated"] == at(39)
+
+
+async def test_what_no_database_can_hold_is_refused(each_house: House, partner: str) -> None:
+    for value in ("a\0b", "\ud800"):
+        body = msgspec.json.encode(tariff(x="@")).replace(
+            b'"@"', ascii(value).replace("'", '"').replace("\\x00", "\\u0000").encode()
+        )
+        answer = await each_house.ask("PUT", f"{EMSP}/tariffs/DE/CPO/T1", partner, body)
+        assert answer.json["status_code"] == 2001, (value, answer.body)
+    assert (await each_house.get(f"{EMSP}/tariffs/DE/CPO/T1", partner)).status == 404

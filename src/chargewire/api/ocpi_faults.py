@@ -15,6 +15,7 @@ from chargewire.api.context import Asking, api_of
 from chargewire.api.faults import JSON, RETRY_AFTER_S, BadParameter, NotIn, NotThere, Suspended
 from chargewire.api.gate import bearer, decoded
 from chargewire.charging.errors import ChargingError, MemoryUnavailable, Refused, Unknown
+from chargewire.journal.memory import LostRace, Unstorable
 from chargewire.log import trouble
 from chargewire.protocols.ocpi import codes
 from chargewire.protocols.ocpi.moments import moment
@@ -96,7 +97,9 @@ def _answer_to(error: Exception) -> tuple[int, int, str, dict[str, str]]:
             return 405, codes.CLIENT_ERROR, str(error), {}
         case Handshake():
             return 200, error.code, str(error), {}
-        case MemoryUnavailable():
+        case Unstorable():
+            return 200, codes.INVALID_PARAMETERS, "holds what cannot be kept", {}
+        case MemoryUnavailable() | LostRace():
             return 503, codes.SERVER_ERROR, "cannot be read or kept at the moment", {"Retry-After": RETRY_AFTER_S}
         case HTTPException() if error.status_code < 500:
             return error.status_code, codes.CLIENT_ERROR, error.detail, error.headers or {}
