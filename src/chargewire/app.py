@@ -69,6 +69,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         habits = CsmsSettings(heartbeat_s=settings.heartbeat_s, park_unknown=settings.park_unknown_stations)
         csms = Csms(journal, directory, keys, habits)
         registry.on_stations = csms.rewritten
+        registry.on_token = csms.token_written
         await csms.start()
         stack.push_async_callback(csms.stop)
         dispatcher = Dispatcher(journal, directory, keys, allow_private=settings.private_endpoints)

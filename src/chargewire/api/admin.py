@@ -13,7 +13,7 @@ from chargewire.api.context import Api, Asking
 from chargewire.api.gate import admin
 from chargewire.charging.errors import Unknown
 from chargewire.charging.location import Evse, Station
-from chargewire.csms.described import describe_locations, describe_station
+from chargewire.csms.described import describe_list, describe_locations, describe_station
 from chargewire.csms.parties import CpoInput, EmspInput, NetworkInput, put_cpo, put_emsp, put_network
 from chargewire.csms.place_input import LocationInput
 from chargewire.csms.places import put_location
@@ -218,7 +218,9 @@ async def _kept(api: Api, kept: Kept) -> Response[bytes]:
 
 async def _station_described(api: Api, stored: Stored) -> dict[str, Any]:
     station = _station.decode(stored.body)
-    found = await api.journal.get_many([Ref("evse", stored.ref.owner, uid) for uid in station.evse_uids])
+    told = Ref("locallist", stored.ref.owner, station.id)
+    found = await api.journal.get_many([*(Ref("evse", stored.ref.owner, uid) for uid in station.evse_uids), told])
+    local_list = found.pop(told, None)
     evses = [_evse.decode(each.body) for each in found.values()]
     place = {"cpo": stored.ref.owner, "location_id": station.location_id, "removed": station.removed}
-    return place | describe_station(station, evses)
+    return place | describe_station(station, evses) | {"local_list": describe_list(local_list)}

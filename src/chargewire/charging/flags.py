@@ -27,6 +27,16 @@ IMPLAUSIBLE_POWER = "implausible-power"
 IMPLAUSIBLE_DURATION = "implausible-duration"
 IMPLAUSIBLE_ENERGY = "implausible-energy"
 
+TOKEN_NOT_HERE = "token-not-here"  # noqa: S105  (flags)
+TOKEN_UNASKED = "token-not-asked"  # noqa: S105
+STOPPED_BY_OTHER = "stopped-by-other-token"
+
+NO_TARIFF = "no-tariff"
+UNPRICEABLE = "unpriceable"
+NO_CONTRACT = "no-contract"
+IMPLAUSIBLE_COST = "implausible-cost"
+NEGATIVE_COST = "negative-cost"
+CORRECTED = "corrected"
 NO_RETAIL = "no-retail-tariff"
 NO_REIMBURSEMENT = "no-reimbursement-tariff"
 
@@ -52,6 +62,15 @@ FLAGS = {
     IMPLAUSIBLE_POWER: "More than 1.5 times the power that the connector can give.",
     IMPLAUSIBLE_DURATION: "Longer than seven days.",
     IMPLAUSIBLE_ENERGY: "More than 1 MWh.",
+    TOKEN_NOT_HERE: "The place is for others than the holder of this token; it was refused.",
+    TOKEN_UNASKED: "The token's eMSP was to be asked and could not be: what was known of the token decided.",
+    STOPPED_BY_OTHER: "A token that is neither the session's own nor of its group stopped it.",
+    NO_TARIFF: "There is no tariff to price it by, or none that is valid; its CDR waits, and is made once there is one.",
+    UNPRICEABLE: "What its meter said is beyond any sum of money; it has no CDR.",
+    NO_CONTRACT: "Nobody knows whose token it was.",
+    IMPLAUSIBLE_COST: "It costs more than 1 000 euro, or more than 50 and over 5 for each kWh (or as many of another currency).",
+    NEGATIVE_COST: "It costs less than nothing.",
+    CORRECTED: "It stands for a CDR that was taken back.",
     NO_RETAIL: "What the driver pays is not known: the retail tariff that is named is not there, or not valid.",
     NO_REIMBURSEMENT: "What the owner gets is not known: the reimbursement tariff that is named is not there, or not valid.",
 }

@@ -6,11 +6,14 @@ from typing import Any
 import msgspec
 
 from chargewire.charging.location import Evse, Location, Station, Status
+from chargewire.charging.token import Allowed
+from chargewire.csms.local_list import StationList
 from chargewire.journal.memory import Journal, Ref, Stored
 from chargewire.sharing.subscription import Subscription
 
 _location = msgspec.json.Decoder(Location)
 _station = msgspec.json.Decoder(Station)
+_list = msgspec.json.Decoder(StationList)
 _evse = msgspec.json.Decoder(Evse)
 
 
@@ -34,6 +37,22 @@ def describe_station(station: Station, evses: Sequence[Evse]) -> dict[str, Any]:
         "has_password": station.password_hash is not None,
         "boot": plain.get("boot"),
         "evses": [_evse_described(evse) for evse in evses],
+    }
+
+
+def describe_list(stored: Stored | None) -> dict[str, Any] | None:
+    """What became of a station's local authorization list; None if it was never sent one."""
+    if stored is None or stored.deleted:
+        return None
+    known = _list.decode(stored.body)
+    accepted = sum(token.allowed is Allowed.ACCEPTED for token in known.listed.values())
+    return {
+        "state": known.state,
+        "version": known.version,
+        "accepted": accepted,
+        "refused": len(known.listed) - accepted,
+        "left_out": known.left_out,
+        "why": known.why,
     }
 
 

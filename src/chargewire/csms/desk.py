@@ -12,11 +12,13 @@ from msgspec import Struct
 from chargewire.charging.commands import Answer, Order, Trigger, WriteConfiguration
 from chargewire.charging.errors import MemoryUnavailable, StationOffline, Unknown
 from chargewire.charging.location import Evse, Station, Status
+from chargewire.charging.token import Token
 from chargewire.csms.directory import Directory
 from chargewire.csms.draft import Draft
 from chargewire.csms.holding import Holding
 from chargewire.csms.knocks import Knocks, ParkedLink
 from chargewire.csms.link import Link, end_if_removed
+from chargewire.csms.local_list import LocalLists
 from chargewire.csms.orders import Orders
 from chargewire.csms.port import Admission, Authority, Clock, StationLink
 from chargewire.csms.sessions import Desk
@@ -42,6 +44,7 @@ class CsmsSettings(Struct, frozen=True, kw_only=True):
     park_unknown: bool = False
     silent_at_least_s: float = 180.0
     tick_s: float = 0.25
+    list_settle_s: float = 2.0  # what is written of tokens in so short a time is one change of the stations' lists
 
     @property
     def silent_after_s(self) -> float:
@@ -72,6 +75,7 @@ class Csms:
         self._housework: asyncio.Task[None] | None = None
         self.orders = Orders(journal, self.is_connected, clock, self._command_accepted)
         self._desk.judge.invited = self.orders.invited
+        self._lists = LocalLists(journal, directory, self.orders.carried_out, clock, self._settings.list_settle_s)
 
     def ask_partners(self, authority: Authority) -> None:
         """From now on, ask roaming partners about their tokens where that is wanted."""
@@ -88,6 +92,7 @@ class Csms:
 
     async def stop(self) -> None:
         """Write what was heard and not yet written."""
+        await self._lists.stop()
         if self._housework:
             self._housework.cancel()
         for link in list(self._links.values()):
@@ -125,6 +130,7 @@ class Csms:
             return ParkedLink(self._journal, self._knocks, admission.station_id, self._clock)
         link = Link(self._journal, self._desk, admission.station_id, self._clock, self._settings.heartbeat_s)
         link.on_start = self.orders.started
+        link.on_boot = self._lists.booted
         link.connected_at = monotonic()
         old = self._links.get(admission.station_id)
         self._links[link.station_id] = link
@@ -138,6 +144,8 @@ class Csms:
                 del self._links[link.station_id]
                 self._heard[link.station_id] = monotonic()
             raise
+        if self._links.get(link.station_id) is link:
+            self._lists.arrived(link.station_id)
         event("station.connected", station_id=link.station_id, protocol=protocol, address=address)
         return _Registered(link, self)
 
@@ -159,9 +167,15 @@ class Csms:
         if self._links.get(link.station_id) is link:
             del self._links[link.station_id]
             self._heard[link.station_id] = monotonic()
+            self._lists.left(link.station_id)
+
+    def token_written(self, emsp: str, token: Token) -> None:
+        """A token was made or changed: stations that judge by themselves are to hear of it."""
+        self._lists.token_changed(emsp, good=token.valid)
 
     async def rewritten(self, station_ids: Sequence[str]) -> None:
-        """An operator has written these stations anew."""
+        """An operator has written these stations, or the place where they stand, anew."""
+        self._lists.changed(station_ids)
         for station_id in station_ids:
             if link := self._links.get(station_id):
                 await link.reread()

@@ -51,6 +51,7 @@ class Link:
         self._turn = asyncio.Lock()
         self.heard_at = monotonic()
         self.connected_at: float | None = None  # until it was asked what it did not tell
+        self.on_boot: Callable[[str], None] | None = None  # station
         self.on_start: Callable[[str, int, str, str], None] | None = None  # station, connector, token, session
 
     async def hear(self, heard: Heard) -> bytes:
@@ -137,6 +138,8 @@ class Link:
         await draft.commit(self._journal)
         if flags:
             event("station.odd", station_id=held.station.id, action=heard.action, flags=",".join([*flags, *heard.flags]))
+        if self.on_boot and isinstance(heard.fact, Booted):
+            self.on_boot(held.station.id)
         if (
             self.on_start
             and isinstance(heard.fact, SessionStarted)

@@ -20,6 +20,7 @@ from chargewire.journal.stamps import to_stamp
 from chargewire.log import event
 
 START_TIMEOUT_S = 120.0  # a remote start that was accepted and has begun no session by then has failed (habit 25)
+CARRIED_OUT_S = 60.0  # a station that has just come says something first, which may take 20 s
 MOST_INVITED = 10_000
 replace = msgspec.structs.replace
 _order = msgspec.json.Decoder(Order)
@@ -44,6 +45,7 @@ class Orders:
         self._accepted = accepted
         self._queue: asyncio.Queue[Order] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._awaited: dict[str, asyncio.Future[Order]] = {}
         self._starting: dict[tuple[str, str], tuple[float, Order]] = {}  # (station, token) → deadline, order
         self._invited: dict[tuple[str, str], tuple[float, TokenRef]] = {}  # (station, token) → deadline, whom to let in
         self.on_settled: Callable[[Order], None] = lambda order: None  # told of every order of a partner that is over
@@ -80,6 +82,17 @@ class Orders:
         self._queue.put_nowait(order)
         event("command.asked", station_id=station.id, command=type(command).__name__, order_id=order.id)
         return kept(order)
+
+    async def carried_out(self, station_id: str, command: Command) -> Order:
+        """Have a station do something for us, and wait for what comes of it. Raises Unknown, StationOffline, TimeoutError."""
+        order = await self.order(station_id, command, asked_by="chargewire", timeout_s=CARRIED_OUT_S)
+        over: asyncio.Future[Order] = asyncio.get_running_loop().create_future()
+        self._awaited[order.id] = over
+        try:
+            async with asyncio.timeout(2 * CARRIED_OUT_S):
+                return await over
+        finally:
+            del self._awaited[order.id]
 
     def invited(self, station_id: str, token_uid: str) -> TokenRef | None:
         """Whom a partner's command has just started at a station: nobody is asked about it again (2.1.1 mod_commands)."""
@@ -194,6 +207,8 @@ class Orders:
             event("command.settled", station_id=order.station_id, order_id=order.id, state=order.state, error=order.error)
             if order.reply_to and order.replied is None:
                 self.on_settled(order)
+            if (waiting := self._awaited.get(order.id)) and not waiting.done():
+                waiting.set_result(order)
             return
 
     async def _stored(self, order_id: str) -> Stored:

@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from chargewire.charging.errors import Refused
+from chargewire.charging.flags import FLAGS
 from chargewire.charging.party import is_party
 from chargewire.csms.clocks import check_time_zone
 from chargewire.csms.intake import read
@@ -25,13 +26,16 @@ class NetworkInput(Struct, frozen=True, kw_only=True):
 
 
 class CpoInput(Struct, frozen=True, kw_only=True):
-    """An operator inside a network."""
+    """An operator inside a network. `local_list`: send its stations the tokens that they may accept by themselves;
+    `drop_flagged`: flags with which a CDR is dropped instead of published."""
 
     network_id: Id
     name: Title
     currency: Currency = "EUR"
     time_zone: str = "Europe/Amsterdam"
     publish_all_cdrs: bool = True
+    local_list: bool = False
+    drop_flagged: tuple[str, ...] = ()
     party: str | None = None
 
 
@@ -61,6 +65,9 @@ async def put_cpo(registry: Registry, party: str, body: bytes) -> Kept:
     if network is None:
         raise Refused(f"there is no network {given.network_id!r}", "network_id")
     check_time_zone(given.time_zone, "time_zone")
+    for index, flag in enumerate(given.drop_flagged):
+        if flag not in FLAGS:
+            raise Refused(f"there is no flag {flag!r}", f"drop_flagged[{index}]")
     cpo = Cpo(
         party=party,
         network_id=network.id,
@@ -68,6 +75,8 @@ async def put_cpo(registry: Registry, party: str, body: bytes) -> Kept:
         currency=given.currency,
         time_zone=given.time_zone,
         publish_all_cdrs=given.publish_all_cdrs,
+        local_list=given.local_list,
+        drop_flagged=tuple(sorted(set(given.drop_flagged))),
     )
     return await registry.keep(Ref("cpo", "", party), cpo)
 

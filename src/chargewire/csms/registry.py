@@ -59,6 +59,7 @@ class Registry:
         self.check_url = check_url
         self.turns = asyncio.Lock()  # of those that lost a race
         self.on_stations: Callable[[Sequence[str]], Awaitable[None]] = _nobody  # told of the stations that were written
+        self.on_token: Callable[[str, Token], None] = _no_one  # told of the tokens that were written, with their eMSP
 
     async def keep(
         self,
@@ -86,6 +87,8 @@ class Registry:
             committed = await self.journal.append(Unit(place=place, writes=[write], names=names))
             if ref.kind in TYPES:
                 self.directory.put(name, committed.versions[0], content)  # type: ignore[arg-type]
+            if isinstance(content, Token) and committed.versions[0] != write.expect:
+                self.on_token(name.owner, content)
             return Kept(name, before is None or before.deleted)
 
         return await again(once, self.turns)
@@ -107,6 +110,10 @@ class Registry:
 
 async def _nobody(_: Sequence[str]) -> None:
     """Nobody holds any station."""
+
+
+def _no_one(_emsp: str, _token: Token) -> None:
+    """Nobody waits for tokens."""
 
 
 async def find_token(journal: Journal, directory: Directory, cpo_party: str, uid: str) -> Stored | None:

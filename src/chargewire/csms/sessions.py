@@ -10,7 +10,7 @@ import msgspec
 
 from chargewire.charging.clock import sensible, sensible_readings
 from chargewire.charging.facts import Begun, Metered, Noted, SessionEnded, SessionStarted, Verdict
-from chargewire.charging.flags import CLOCK_UNSET, NO_TIME
+from chargewire.charging.flags import CLOCK_UNSET, NO_TARIFF, NO_TIME, STOPPED_BY_OTHER, UNPRICEABLE
 from chargewire.charging.location import Connector, Evse, Location
 from chargewire.charging.reading import Reading
 from chargewire.charging.session import Session, SessionStatus, Started, Stopped
@@ -24,7 +24,7 @@ from chargewire.csms.registry import find_token
 from chargewire.csms.running import Running, readings_of, session_write
 from chargewire.csms.tariffs import Chosen, cdr_write, priced, tariffs_for
 from chargewire.csms.tokens import TOKEN_REFUSED, Judge, Judged, Shown
-from chargewire.csms.waiting import UNPRICEABLE, Waiting
+from chargewire.csms.waiting import Waiting
 from chargewire.journal.memory import Journal, NewReading, Ref, Stored, Write
 from chargewire.journal.stamps import to_stamp
 
@@ -116,8 +116,8 @@ async def finish(desk: Desk, held: Holding, draft: Draft, fact: SessionEnded, he
     readings, flag = sensible_readings(fact.readings, heard_at)
     flags = [flag] if flag else []
     at, flag = sensible(fact.at, heard_at)
-    answer = await _stopped_by(desk, held, fact, at)
     running = held.by_transaction.get(fact.transaction_id) if fact.transaction_id else _only_candidate(held, fact, at)
+    answer, by_other = await _stopped_by(desk, held, fact, at, running)
     if running is None:
         late = await _closed(desk.journal, held, fact.transaction_id)
         if readings:
@@ -129,22 +129,28 @@ async def finish(desk: Desk, held: Holding, draft: Draft, fact: SessionEnded, he
     if readings:
         _count(held, draft, running, number, readings)
     stopped = Stopped(at=at, register_wh=fact.register_wh, reason=fact.reason, token_uid=fact.token_uid)
-    flags += [flag] if flag else []
+    flags += [*([flag] if flag else []), *([STOPPED_BY_OTHER] if by_other else [])]
     close(desk, held, draft, running, stopped, flags)
     return answer, flags
 
 
-async def _stopped_by(desk: Desk, held: Holding, fact: SessionEnded, at: datetime) -> Verdict:
-    """What the token that ended a session is worth: by what we know, since nobody has to be asked whether one may stop."""
+async def _stopped_by(
+    desk: Desk, held: Holding, fact: SessionEnded, at: datetime, running: Running | None
+) -> tuple[Verdict, bool]:
+    """What the token that ended a session is worth, and whether it had no business to end it.
+
+    By what we know: nobody has to be asked whether one may stop.
+    """
     if not fact.token_uid:
-        return Verdict(None)
-    running = held.by_transaction.get(fact.transaction_id or "")
-    if running is not None and running.started.token.uid.casefold() == fact.token_uid.casefold():
-        own = running.started
-        return Verdict(Allowed.ACCEPTED if own.token_accepted else Allowed.INVALID, group_id=own.token.group_id)
+        return Verdict(None), False
+    own = running.started if running else None
+    if own is not None and own.token.uid.casefold() == fact.token_uid.casefold():
+        return Verdict(Allowed.ACCEPTED if own.token_accepted else Allowed.INVALID, group_id=own.token.group_id), False
     stored = await find_token(desk.journal, desk.directory, held.owner, fact.token_uid)
     token = _token.decode(stored.body) if stored else None
-    return Verdict(verdict(token, at), token.expires_at if token else None, token.group_id if token else None)
+    same_group = own is not None and token is not None and token.group_id is not None and token.group_id == own.token.group_id
+    worth = Verdict(verdict(token, at), token.expires_at if token else None, token.group_id if token else None)
+    return worth, own is not None and not same_group
 
 
 def close(desk: Desk, held: Holding, draft: Draft, running: Running, stopped: Stopped, flags: Sequence[str] = ()) -> None:
@@ -156,7 +162,7 @@ def close(desk: Desk, held: Holding, draft: Draft, running: Running, stopped: St
         session = replace(session, total_cost=cdr.cost.excl_vat)
         draft.write(cdr_write(running.ref.owner, cdr, desk.directory.cpo(running.ref.owner)), place=running.place)
     else:
-        why = UNPRICEABLE if tariff else "no-tariff"
+        why = UNPRICEABLE if tariff else NO_TARIFF
         session = replace(session, flags=tuple(sorted({*session.flags, why})))
         ref = Ref("waiting", running.ref.owner, running.ref.key)
         draft.write(

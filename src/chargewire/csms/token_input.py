@@ -28,6 +28,7 @@ class TokenInput(Struct, frozen=True, kw_only=True):
     language: Annotated[str, Meta(min_length=2, max_length=2)] | None = None
     expires_at: datetime | None = None
     customer_id: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    group_id: Annotated[str, Meta(min_length=1, max_length=36)] | None = None
     retail_tariff_id: Annotated[str, Meta(min_length=1, max_length=36)] | None = None
 
 
@@ -55,6 +56,7 @@ async def put_token(registry: Registry, party: str | None, uid: str, body: bytes
         language=given.language,
         expires_at=given.expires_at,
         customer_id=given.customer_id,
+        group_id=given.group_id,
         retail_tariff_id=given.retail_tariff_id,
     )
     return await registry.keep(Ref("token", emsp.party, uid), token, place=f"tokens/{emsp.party}")

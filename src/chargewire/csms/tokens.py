@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from chargewire.charging.flags import TOKEN_NOT_HERE, TOKEN_UNASKED
 from chargewire.charging.location import Location
 from chargewire.charging.token import Allowed, Token, TokenRef
 from chargewire.charging.tokens import may_charge_at, verdict
@@ -25,9 +26,7 @@ PAST = timedelta(minutes=5)
 MOST = 10_000
 _token = msgspec.json.Decoder(Token)
 
-TOKEN_REFUSED = "token-refused"  # noqa: S105  (flags)
-TOKEN_NOT_HERE = "token-not-here"  # noqa: S105
-TOKEN_UNASKED = "token-not-asked"  # noqa: S105
+TOKEN_REFUSED = "token-refused"  # noqa: S105  (a flag of the message)
 
 
 class Shown(NamedTuple):
