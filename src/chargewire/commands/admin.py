@@ -137,7 +137,7 @@ def put_location(caller: Caller, location_id: str, file: TextIO) -> None:
 @click.argument("file", type=_JSON)
 @connected
 def put_tariff(caller: Caller, party: str, tariff_id: str, file: TextIO) -> None:
-    """Make or change a tariff of a CPO from a JSON FILE (- for standard input)."""
+    """Make or change a tariff of a CPO, or a retail one of an eMSP, from a JSON FILE (- for standard input)."""
     show_json(caller.call("PUT", path_of("tariffs", party, tariff_id), _read(file)))
 
 
