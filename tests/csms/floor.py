@@ -145,6 +145,10 @@ class Floor:
         tariff = {"id": tariff_id, "currency": "EUR", "elements": [{"price_components": [component]}]}
         await put_tariff(self.registry, CPO, tariff_id, msgspec.json.Encoder(decimal_format="number").encode(tariff))
 
+    async def close_place(self, *rules: dict[str, str]) -> None:
+        """Let only those charge whom some rules name."""
+        await put_location(self.registry, "LOC1", msgspec.json.encode(_location() | {"auth_rules": rules}))
+
     async def publish_all_cdrs(self, all_of_them: bool) -> None:
         body = {"network_id": "demo", "name": "CPO", "publish_all_cdrs": all_of_them}
         await put_cpo(self.registry, CPO, msgspec.json.encode(body))
