@@ -1,12 +1,15 @@
 """Pulling a partner's lists, between two instances and from a partner that does what partners do."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
+from click.testing import CliRunner, Result
 
-from journeys.world import location, token, until
+from chargewire.cli import main
+from journeys.world import ADMIN, location, token, until
 from roaming.pair import CPO, Pair, Side
 from roaming.test_handshake import STAMP, partner
 
@@ -52,7 +55,7 @@ async def test_a_list_is_read_along_its_links_and_what_is_broken_in_it_costs_the
     assert len(await _received(both.cpo, made, "tokens", 249)) == 249
 
 
-async def test_a_list_that_breaks_off_is_told_and_read_again_from_its_beginning(both: Pair) -> None:
+async def test_a_list_that_breaks_off_is_told_and_goes_on_when_it_is_asked_for(both: Pair) -> None:
     tokens = [token(f"UID{number:03}", "DE-XYZ-C1") for number in range(250)]
     async with pulled_partner(tokens, fail_at=200) as them:
         made = await both.cpo.admin(
@@ -149,3 +152,26 @@ async def _received(side: Side, connection: Any, module: str, count: int) -> lis
 async def _ended(side: Side, connection: Any, count: int) -> bool:
     pulls = (await side.partner(connection["id"]))["pulls"]
     return len([each for each in pulls if each.get("ended_at") and not each["running"]]) == count
+
+
+async def test_the_shell_pulls_shows_what_came_and_says_what_did_not(both: Pair) -> None:
+    tokens = [token(f"UID{number:03}", "DE-XYZ-C1") for number in range(250)]
+    async with pulled_partner(tokens) as them:
+        wanted = both.wanted("cpo") | {"versions_url": them.url, "token": "their-token-a", "pull_every_s": 0}
+        made = await both.cpo.admin("POST", "/partners", wanted)
+        for _ in range(2):
+            pulled = await _shell(both.cpo, "partner", "pull", made["id"])
+            assert pulled.exit_code == 0, pulled.output
+        assert pulled.output.splitlines()[-1] == "tokens: 250 read, 0 changed, 0 unreadable, 0 gone"
+        them.fail_at = 100
+        for _ in range(2):
+            failed = await _shell(both.cpo, "partner", "pull", made["id"])
+            assert failed.exit_code == 1
+            assert failed.output.splitlines()[-1] == "tokens: HTTP 500, OCPI 3000"
+        them.fail_at = 0
+        mended = await _shell(both.cpo, "partner", "pull", made["id"], "--whole")
+        assert (mended.exit_code, mended.output.splitlines()[-1][:16]) == (0, "tokens: 250 read")
+
+
+async def _shell(side: Side, *arguments: str) -> Result:
+    return await asyncio.to_thread(CliRunner().invoke, main, [*arguments, "--url", side.url, "--admin-token", ADMIN])

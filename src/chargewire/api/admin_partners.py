@@ -75,7 +75,7 @@ async def get_partner(request: Asking, connection_id: FromPath[str]) -> Response
     connection_of(api.registry, connection_id)
     stored = await stored_at(api, "partner", [Ref("subscription", "", connection_id)])
     described = describe_connection(msgspec.json.decode(stored.body, type=Subscription))
-    return answer(described | {"pulls": await api.office.pulling.state(connection_id)} | times(stored))
+    return answer(described | {"pulls": await api.office.puller.state(connection_id)} | times(stored))
 
 
 @post("/partners", opt={"body": PartnerInput})
@@ -153,7 +153,7 @@ async def pull_partner(request: Asking, connection_id: FromPath[str]) -> Respons
     connection, _ = connection_of(api.registry, connection_id)
     body = await request.body()
     asked = read(body, PullAsked) if body.strip() else PullAsked()
-    return answer({"modules": api.office.pulling.begin(connection, whole=asked.whole)}, 202)
+    return answer({"modules": api.office.pull_times.begin(connection, whole=asked.whole)}, 202)
 
 
 @post("/partners/{connection_id:str}/commands/{command:str}", opt={"body": CommandInput})

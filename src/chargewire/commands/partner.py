@@ -152,9 +152,9 @@ def remove(caller: Caller, connection_id: str) -> None:
 @click.option("--whole", is_flag=True, help="Without a filter: what is missing in the lists is gone.")
 @connected
 def pull(caller: Caller, connection_id: str, whole: bool) -> None:
-    """Pull the partner's lists now, and show how it goes."""
+    """Pull the partner's lists now, and show how it goes. Exit code 1 if one could not be read to its end."""
+    before = {each["module"]: _result(each) for each in _pulls(caller, connection_id)}
     modules = caller.call("POST", path_of("partners", connection_id, "pull"), {"whole": whole})["modules"]
-    began = {each["module"]: each.get("ended_at") for each in _pulls(caller, connection_id)}
     shown = ""
     while True:
         pulls = [each for each in _pulls(caller, connection_id) if each["module"] in modules]
@@ -163,13 +163,14 @@ def pull(caller: Caller, connection_id: str, whole: bool) -> None:
         if line and line != shown:
             click.echo(line)
             shown = line
-        if not running and all(each.get("ended_at") != began.get(each["module"]) or each.get("error") for each in pulls):
+        over = [each for each in pulls if not each["running"] and _result(each) != before.get(each["module"], (None, None))]
+        if len(over) == len(modules):
             break
         time.sleep(0.3)
     for each in pulls:
-        said = f"{each['read']} read, {each['changed']} new, {each['unreadable']} unreadable, {each['gone']} gone"
-        click.echo(f"{each['module']}: {each.get('error') or said}")
-    if any(each.get("error") for each in pulls):
+        said = f"{each['read']} read, {each['changed']} changed, {each['unreadable']} unreadable, {each['gone']} gone"
+        click.echo(f"{each['module']}: {each['error'] or said}")
+    if any(each["error"] for each in pulls):
         sys.exit(1)
 
 
@@ -217,7 +218,12 @@ def _command(caller: Caller, connection_id: str, command: str, asked: dict[str, 
 
 def _pulls(caller: Caller, connection_id: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = caller.call("GET", path_of("partners", connection_id))["pulls"]
-    return [{"read": 0, "changed": 0, "unreadable": 0, "gone": 0} | each for each in found]
+    return found
+
+
+def _result(pull: dict[str, Any]) -> tuple[str | None, str | None]:
+    """When a list was last read to its end, and when that last failed."""
+    return pull["ended_at"], pull["failed_at"]
 
 
 def _body(name: str, role: str, party: str, base64: bool, given: dict[str, Any]) -> dict[str, Any]:

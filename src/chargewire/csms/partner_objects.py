@@ -63,17 +63,24 @@ class Known(Struct, frozen=True):
         ours = by or self.object.said_at
         return said_at is not None and ours is not None and said_at < min(ours, self.heard_at)
 
+    def overtook(self, said_at: datetime | None, asked_at: datetime) -> bool:
+        """Whether we heard it after a list was asked for, in which nothing newer is said: the list may be older all the same,
+        as times have whole seconds."""
+        ours = self.object.said_at
+        return self.heard_at > asked_at and (said_at is None or ours is None or said_at <= ours)
+
 
 Change = Callable[[Known | None], PartnerObject | None]
 """What an object is to be, from what is known of it; None: what was said is older than that. Raises Refused, Unknown."""
 
 
 class Outcome(Struct, frozen=True):
-    """What came of it. `outdated`: what was said is older than what is kept, which stays."""
+    """What came of it. `outdated`: what was said is older than what is kept, which stays. `changed`: it says something new."""
 
     object: PartnerObject
     created: bool = False
     outdated: bool = False
+    changed: bool = False
 
 
 async def write(registry: Registry, connection: Subscription, module: str, object_id: str, change: Change) -> Outcome:
@@ -97,8 +104,8 @@ async def write(registry: Registry, connection: Subscription, module: str, objec
             state="final" if wanted.final else "",
             counterparty=connection.id,
         )
-        await registry.journal.append(Unit(place=_place(connection), writes=[made]))
-        return Outcome(wanted, created=known is None)
+        committed = await registry.journal.append(Unit(place=_place(connection), writes=[made]))
+        return Outcome(wanted, created=known is None, changed=committed.versions[0] != made.expect)
 
     return await again(once, registry.turns)
 

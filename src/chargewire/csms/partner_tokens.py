@@ -31,15 +31,21 @@ TokenChange = Callable[[KnownToken | None], Token]
 
 
 class TokenOutcome(Struct, frozen=True):
-    """What came of it. `outdated`: what was said is older than what is kept, which stays."""
+    """What came of it. `outdated`: what was said is older than what is kept, which stays. `changed`: it says something new."""
 
     token: Token
     created: bool = False
     outdated: bool = False
+    changed: bool = False
 
 
-async def write_token(registry: Registry, party: str, uid: str, change: TokenChange) -> TokenOutcome:
-    """Make or change a token of a partner; durable when it returns. What our operator said of it stays."""
+async def write_token(
+    registry: Registry, party: str, uid: str, change: TokenChange, *, asked_at: datetime | None = None
+) -> TokenOutcome:
+    """Make or change a token of a partner; durable when it returns. What our operator said of it stays.
+
+    `asked_at`: when it was asked for, if it comes in a list.
+    """
     ref = Ref("token", party, uid)
 
     async def once() -> TokenOutcome:
@@ -47,7 +53,7 @@ async def write_token(registry: Registry, party: str, uid: str, change: TokenCha
         known = None if before is None or before.deleted else _known(before)
         wanted = change(known)
         if known is not None:
-            if _outdated(wanted, known):
+            if _outdated(wanted, known) or (asked_at is not None and _overtook(wanted, known, asked_at)):
                 return TokenOutcome(known.token, outdated=True)
             ours = known.token
             wanted = replace(
@@ -60,8 +66,10 @@ async def write_token(registry: Registry, party: str, uid: str, change: TokenCha
             )
         name, expect = (before.ref, before.version) if before else (ref, 0)
         made = Write(ref=name, content=wanted, expect=expect, what="static")
-        await registry.journal.append(Unit(place=f"tokens/{party}", writes=[made]))
-        return TokenOutcome(wanted, created=known is None)
+        committed = await registry.journal.append(Unit(place=f"tokens/{party}", writes=[made]))
+        if committed.versions[0] != expect:
+            registry.on_token(party, wanted)
+        return TokenOutcome(wanted, created=known is None, changed=committed.versions[0] != expect)
 
     return await again(once, registry.turns)
 
@@ -82,3 +90,10 @@ def _outdated(wanted: Token, known: KnownToken) -> bool:
     """As `partner_objects.Known.outdates`: a blocked card must not come back by an older word."""
     ours, said_at = known.token.said_at, wanted.said_at
     return said_at is not None and ours is not None and said_at < min(ours, _EPOCH + timedelta(microseconds=known.heard_at))
+
+
+def _overtook(wanted: Token, known: KnownToken, asked_at: datetime) -> bool:
+    """As `partner_objects.Known.overtook`."""
+    ours, said_at = known.token.said_at, wanted.said_at
+    newer = said_at is not None and ours is not None and said_at > ours
+    return _EPOCH + timedelta(microseconds=known.heard_at) > asked_at and not newer

@@ -6,8 +6,7 @@ followed, addresses are checked at each connection (`outgoing.guard`).
 
 import re
 from base64 import b64encode
-from collections.abc import AsyncIterator
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 from msgspec import Raw, Struct
@@ -18,7 +17,6 @@ from chargewire.outgoing.http import Client, Origin
 from chargewire.protocols.ocpi.codes import is_success
 
 _LINK = re.compile(r"<([^>]*)>([^,]*)")
-MOST_PAGES = 100_000  # of one list: a partner whose `next` leads in circles ends
 
 
 class PartnerError(Exception):
@@ -93,24 +91,6 @@ class PartnerCalls:
             next_url=_next_url(answer.link, url),
             total=int(answer.total) if answer.total.isdecimal() else None,
         )
-
-    async def pages(
-        self, url: str, token: str, *, encoding: str = "raw", parameters: dict[str, str] | None = None
-    ) -> AsyncIterator[Replied]:
-        """A list, page by page, along `Link: rel="next"` (2.1.1 transport_and_format, Pagination). Raises as `call`.
-
-        Pages lie on the same host as the list: a `next` that leads elsewhere raises Declined.
-        """
-        query = urlencode(parameters or {})
-        following = f"{url}{'&' if '?' in url else '?'}{query}" if query else url
-        seen: set[str] = set()
-        while following and len(seen) < MOST_PAGES:
-            if following in seen or urlsplit(following)[:2] != urlsplit(url)[:2]:
-                raise Declined(200, 0, f"the list goes on at {following[:200]!r}, which is not followed")
-            seen.add(following)
-            page = await self.call("GET", following, token, encoding=encoding)
-            yield page
-            following = page.next_url
 
     async def _exchange(self, method: str, url: str, token: str, encoding: str, body: bytes | None) -> Answer:
         parts = urlsplit(url)

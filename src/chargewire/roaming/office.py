@@ -9,7 +9,8 @@ from chargewire.roaming.authorize import PartnersWord
 from chargewire.roaming.calls import PartnerCalls
 from chargewire.roaming.commands import Commands
 from chargewire.roaming.handshake import Handshakes
-from chargewire.roaming.pulling import Pulling
+from chargewire.roaming.pull_times import PullTimes
+from chargewire.roaming.pulling import Puller
 from chargewire.sharing.keys import Keys
 
 ANSWER_CAP = 64 * 1024 * 1024  # bytes: a page of a thousand locations of the wordiest partner
@@ -38,18 +39,19 @@ class Office:
         self._client = Client(allow_private=allow_private, answer_cap=ANSWER_CAP, total_s=TOTAL_S)
         self.calls = PartnerCalls(self._client)
         self.handshakes = Handshakes(registry, self.calls)
-        self.pulling = Pulling(registry, self.calls, keys)
+        self.puller = Puller(registry, self.calls, keys)
+        self.pull_times = PullTimes(registry, self.puller)
         self.commands = Commands(registry, self.calls, keys, desk)
         self.authority = PartnersWord(directory, self.calls, keys)
 
     async def start(self, public_url: str) -> None:
         """`public_url`: where partners reach us, without a slash at the end."""
         self.public_url = self.handshakes.public_url = self.commands.public_url = public_url.rstrip("/")
-        self.pulling.start()
+        self.pull_times.start()
         await self.commands.start()
 
     async def stop(self) -> None:
         """End what is under way."""
-        await self.pulling.stop()
+        await self.pull_times.stop()
         await self.commands.stop()
         await self._client.close()

@@ -40,15 +40,18 @@ LONGEST_ID = 255  # characters; 2.1.1 has 39 at most, what is a little longer is
 _STAMP = "last_updated"
 
 
-async def keep(registry: Registry, connection: Subscription, module: str, heard: Heard[Any]) -> Outcome:
-    """Keep a whole object that a partner owns. Raises Refused."""
+async def keep(
+    registry: Registry, connection: Subscription, module: str, heard: Heard[Any], *, asked_at: datetime | None = None
+) -> Outcome:
+    """Keep a whole object that a partner owns. `asked_at`: when it was asked for, if it comes in a list. Raises Refused."""
     object_id = checked_id(str(heard.value.id))
     wanted = _object(module, heard)
 
     def change(known: Known | None) -> PartnerObject | None:
-        if module != "cdrs" and known is not None and known.outdates(wanted.said_at):
-            return None
-        return wanted
+        if module == "cdrs" or known is None:
+            return wanted
+        overtook = asked_at is not None and known.overtook(wanted.said_at, asked_at)
+        return None if overtook or known.outdates(wanted.said_at) else wanted
 
     return await write(registry, connection, module, object_id, change)
 
@@ -156,10 +159,12 @@ async def expire_location(registry: Registry, connection: Subscription, location
     return await write(registry, connection, "locations", location_id, change)
 
 
-async def keep_token(registry: Registry, roaming: Roaming, heard: Heard[tokens.Token]) -> TokenOutcome:
-    """Keep a token of the partner. Raises Refused."""
+async def keep_token(
+    registry: Registry, roaming: Roaming, heard: Heard[tokens.Token], *, asked_at: datetime | None = None
+) -> TokenOutcome:
+    """Keep a token of the partner. `asked_at`: when it was asked for, if it comes in a list. Raises Refused."""
     wanted = _token(heard)
-    return await write_token(registry, roaming.partner, checked_id(wanted.uid), lambda _: wanted)
+    return await write_token(registry, roaming.partner, checked_id(wanted.uid), lambda _: wanted, asked_at=asked_at)
 
 
 async def amend_token(registry: Registry, roaming: Roaming, uid: str, body: bytes) -> TokenOutcome:

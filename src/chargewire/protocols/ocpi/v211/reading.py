@@ -77,22 +77,40 @@ def patched(kind: type[T], old: dict[str, Any], body: bytes) -> Heard[T]:
     return understood(kind, {**old, **changes})
 
 
-def read_list(kind: type[T], data: bytes) -> tuple[list[Heard[T]], list[tuple[int, Refused]]]:
-    """The objects of a list, and what was wrong with those that cannot be read: the others count all the same.
+class Unread(Struct, frozen=True):
+    """A row of a list that cannot be understood. `id`: what it calls itself, "" if not even that can be read."""
 
-    Raises Refused if it is no list.
-    """
-    rows = decoded(data)
-    if not isinstance(rows, list):
-        raise Refused("must be a list", "data")
+    id: str
+    why: Refused
+
+
+class _Named(Struct):
+    id: str | int | None = None
+    uid: str | int | None = None
+
+
+def read_list(kind: type[T], data: bytes) -> tuple[list[Heard[T]], list[Unread]]:
+    """The objects of a list, and those that cannot be read: the others count all the same. Raises Refused if it is no list."""
+    try:
+        rows = msgspec.json.decode(data, type=list[msgspec.Raw] | None) or []  # 2.1.1 types: `*` may be null
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise Refused("must be a list", "data") from None
     good: list[Heard[T]] = []
-    bad: list[tuple[int, Refused]] = []
-    for number, row in enumerate(rows):
+    bad: list[Unread] = []
+    for row in rows:
         try:
-            good.append(understood(kind, row))
+            good.append(read(kind, bytes(row)))
         except Refused as error:
-            bad.append((number, error))
+            bad.append(Unread(_name_in(bytes(row)), error))
     return good, bad
+
+
+def _name_in(row: bytes) -> str:
+    try:
+        named = msgspec.json.decode(row, type=_Named)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""
+    return str(named.id or named.uid or "")
 
 
 def understood(kind: type[T], content: Any) -> Heard[T]:
