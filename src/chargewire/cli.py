@@ -21,6 +21,7 @@ _COMMANDS = {  # name → module in `commands`, and the object there
     "token": "admin:token",
     "subscription": "admin:subscription",
     "partner": "partner:partner",
+    "cdr": "cdr:cdr",
     "command": "admin:command",
     "import": "admin:import_",
     "show": "admin:show",

@@ -59,9 +59,9 @@ class Pair:
 
 
 @asynccontextmanager
-async def instance(data: Path) -> AsyncIterator[Side]:
+async def instance(data: Path, database: str | None = None) -> AsyncIterator[Side]:
     """An environment of its own on free ports."""
-    settings = Settings(data=data, port=0, ocpp_port=0, admin_token=ADMIN)
+    settings = Settings(data=data, database=database, port=0, ocpp_port=0, admin_token=ADMIN)
     async with running(settings) as where:
         yield Side(where.url, where.ocpp_url)
 

@@ -10,6 +10,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from chargewire.api import (
     admin,
+    admin_cdrs,
     admin_partner_objects,
     admin_partners,
     admin_subscriptions,
@@ -89,6 +90,7 @@ ADMIN = [
     admin_subscriptions.order_command,
     admin_subscriptions.get_command,
     *admin_partners.ROUTES,
+    *admin_cdrs.ROUTES,
     *admin_partner_objects.ROUTES,
 ]
 

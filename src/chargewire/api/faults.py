@@ -8,7 +8,7 @@ from litestar import Response
 from litestar.exceptions import HTTPException
 
 from chargewire.api.context import Asking, api_of
-from chargewire.charging.errors import ChargingError, MemoryUnavailable, Refused, StationOffline, Unknown
+from chargewire.charging.errors import AlreadyDone, ChargingError, MemoryUnavailable, Refused, StationOffline, Unknown
 from chargewire.journal.memory import LostRace, NameTaken
 from chargewire.log import trouble
 from chargewire.protocols.platform.envelope import (
@@ -109,6 +109,8 @@ def _admin_answer(error: Exception) -> tuple[int, str, dict[str, str]]:
             return 404, "Not found", {}
         case StationOffline():
             return 409, "Station offline", {}
+        case AlreadyDone():
+            return 409, "Already done", {}
         case LostRace() | NameTaken():
             return 409, "Conflict", {}
         case MemoryUnavailable():

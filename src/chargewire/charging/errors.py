@@ -4,6 +4,7 @@ ChargingError
 ├── Unknown            no such object, or none that the asker may see: the two look the same
 │   └── UnknownStation, UnknownLocation, UnknownSession, UnknownSubscription …
 ├── Refused            understood and not allowed; `field` names what is wrong, if one thing is
+├── AlreadyDone        can be done once, and was
 ├── StationOffline     not delivered: the same command may work later
 └── MemoryUnavailable  the journal cannot write now (full disk, database away); nothing was kept
 """
@@ -29,6 +30,10 @@ class Refused(ChargingError):
         super().__init__(f"{field}: {message}" if field else message)
         self.message = message
         self.field = field
+
+
+class AlreadyDone(ChargingError):
+    """It can be done once, and was."""
 
 
 class StationOffline(ChargingError):

@@ -24,22 +24,38 @@ class Caller:
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """The answer's JSON, None if it has none. Raises ClickException."""
         status, answer = self.answer(method, path, body)
-        if status < 400:
-            return answer
-        try:  # problem details (RFC 9457)
+        if status >= 400:
+            self._fail(status, answer)
+        return answer
+
+    def text(self, path: str) -> str:
+        """An answer that is no JSON. Raises ClickException."""
+        status, content = self._exchange("GET", path, None)
+        if status >= 400:
+            self._fail(status, _json(content))
+        return content.decode()
+
+    def answer(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Status and JSON of an answer, whatever it is. Raises ClickException if there is none."""
+        status, content = self._exchange(method, path, body)
+        return status, _json(content)
+
+    @staticmethod
+    def _fail(status: int, answer: Any) -> None:
+        """Say what is wrong as problem details do (RFC 9457)."""
+        try:
             raise click.ClickException(f"{answer['title']}: {answer['detail']}")
         except (KeyError, TypeError):
             raise click.ClickException(f"HTTP {status}") from None
 
-    def answer(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Status and JSON of an answer, whatever it is. Raises ClickException if there is none."""
+    def _exchange(self, method: str, path: str, body: Any) -> tuple[int, bytes]:
         data = None if body is None else json.dumps(body).encode()
         request = Request(self._base + path, data, self._headers, method=method)  # noqa: S310  (checked above)
         try:
             with urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
-                return answer.status, _json(answer.read())
+                return answer.status, answer.read()
         except HTTPError as error:
-            return error.code, _json(error.read())
+            return error.code, error.read()
         except (URLError, HTTPException, OSError) as error:
             raise click.ClickException(f"{self._base}: {getattr(error, 'reason', error)}") from error
 

@@ -7,6 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from chargewire.charging.cdr import Cdr, Cost
+from chargewire.charging.checks import checked
 from chargewire.charging.closing import cdr_of, is_small
 from chargewire.charging.errors import Refused
 from chargewire.charging.flags import NO_REIMBURSEMENT, NO_RETAIL
@@ -64,7 +65,7 @@ def priced(session: Session, tariff: Tariff) -> Cdr | None:
     flags = {*session.flags}
     flags |= {NO_RETAIL} if started.retail_tariff and retail is None else set()
     flags |= {NO_REIMBURSEMENT} if started.reimbursement_tariff and reimbursement is None else set()
-    return replace(
+    cdr = replace(
         cdr_of(session, cost),
         retail=retail,
         retail_tariff=started.retail_tariff,
@@ -72,13 +73,20 @@ def priced(session: Session, tariff: Tariff) -> Cdr | None:
         reimbursement_tariff=started.reimbursement_tariff,
         flags=tuple(sorted(flags)),
     )
+    return replace(cdr, flags=checked(cdr))
 
 
 def cdr_write(owner: str, cdr: Cdr, cpo: Cpo | None) -> Write:
-    """The one write of a CDR. A small one is kept back under another kind if its CPO does not publish all."""
+    """The one write of a CDR.
+
+    A small one is kept back under another kind if its CPO does not publish all; and so is one with a flag that the CPO wants
+    CDRs dropped for, which nobody is shown but the operator.
+    """
     held = cpo is not None and not cpo.publish_all_cdrs and is_small(cdr)
-    ref = Ref("heldcdr" if held else "cdr", owner, cdr.id)
-    return Write(ref=ref, content=cdr, expect=0, what="new", counterparty=cdr.token.emsp or "")
+    dropped = cpo is not None and not set(cpo.drop_flagged).isdisjoint(cdr.flags)
+    ref = Ref("heldcdr" if held or dropped else "cdr", owner, cdr.id)
+    state = "dropped" if dropped else ""
+    return Write(ref=ref, content=cdr, expect=0, what="new", state=state, counterparty=cdr.token.emsp or "")
 
 
 async def _usable(journal: Journal, owner: str, tariff_id: str | None, kind: str, at: datetime) -> Tariff | None:
