@@ -18,6 +18,8 @@ class ForeignStation(ChargePoint):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.told: list[tuple[str, dict[str, Any]]] = []
+        self.list_version = 0
+        self.list_answers: list[str] = []
 
     async def boot(self) -> None:
         answer = await self.call(
@@ -96,6 +98,19 @@ class ForeignStation(ChargePoint):
     async def _on_change_configuration(self, **payload: Any) -> Any:
         self.told.append(("ChangeConfiguration", payload))
         return call_result.ChangeConfiguration(status="RebootRequired")
+
+    @on(Action.get_local_list_version)
+    async def _on_list_version(self, **payload: Any) -> Any:
+        self.told.append(("GetLocalListVersion", payload))
+        return call_result.GetLocalListVersion(list_version=self.list_version)
+
+    @on(Action.send_local_list)
+    async def _on_list(self, **payload: Any) -> Any:
+        self.told.append(("SendLocalList", payload))
+        status = self.list_answers.pop(0) if self.list_answers else "Accepted"
+        if status == "Accepted":
+            self.list_version = payload["list_version"]
+        return call_result.SendLocalList(status=status)
 
     @on(Action.clear_cache)
     async def _on_clear_cache(self, **payload: Any) -> Any:

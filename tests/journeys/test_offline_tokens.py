@@ -7,6 +7,7 @@ from typing import Any
 from chargewire.simulator.car import Car
 from chargewire.simulator.link import Address
 from chargewire.simulator.station import Plan, Station
+from journeys.foreign_station import ForeignStation, foreign_station
 from journeys.world import Server, admin, furnish, pull, served, subscribe, token, until
 
 CPO = {"network_id": "demo", "name": "CPO NL-AAA", "currency": "EUR", "time_zone": "Europe/Amsterdam", "local_list": True}
@@ -75,3 +76,53 @@ async def test_a_known_token_charges_offline_and_is_billed_an_unknown_one_does_n
         finally:
             life.cancel()
             await asyncio.gather(life, return_exceptions=True)
+
+
+def lists(station: ForeignStation) -> list[dict[str, Any]]:
+    return [payload for action, payload in station.told if action == "SendLocalList"]
+
+
+async def test_a_station_of_another_make_takes_the_list_then_what_changed_and_forgets_a_blocked_token(
+    tmp_path: Path, database: str | None
+) -> None:
+    async with served(tmp_path / "data", database) as server:
+        await furnish(server, {"NL-AAA": ["CS-1"]}, uids=("GOOD", "ALSO"))
+        await admin(server, "PUT", "/cpos/NL-AAA", CPO)
+        async with foreign_station(server.ocpp_url, "CS-1") as station:
+            await station.boot()
+            await the_list(server, accepted=2)
+            [first] = lists(station)
+            assert (first["update_type"], first["list_version"]) == ("Full", 1)
+            assert {entry["id_tag"] for entry in first["local_authorization_list"]} == {"GOOD", "ALSO"}
+            await admin(server, "PUT", "/tokens/GOOD", token("GOOD") | {"valid": False})
+            await the_list(server, accepted=1, refused=1)
+            [_, second] = lists(station)
+            assert second == {
+                "update_type": "Differential",
+                "list_version": 2,
+                "local_authorization_list": [{"id_tag": "GOOD", "id_tag_info": {"status": "Blocked"}}],
+            }
+            assert [action for action, _ in station.told].count("ClearCache") == 1
+        async with foreign_station(server.ocpp_url, "CS-1") as station:  # it has forgotten everything
+            await station.boot()
+            await until(lambda: lists(station), 20, "the whole list")
+            [again] = lists(station)
+            assert (again["update_type"], again["list_version"]) == ("Full", 3)
+            await admin(server, "PUT", "/cpos/NL-AAA", CPO | {"local_list": False})
+            await the_list(server, accepted=0)
+
+
+async def test_a_station_that_keeps_no_list_is_left_alone_until_it_boots_anew(tmp_path: Path) -> None:
+    async with served(tmp_path / "data") as server:
+        await furnish(server, {"NL-AAA": ["CS-1"]})
+        await admin(server, "PUT", "/cpos/NL-AAA", CPO)
+        async with foreign_station(server.ocpp_url, "CS-1") as station:
+            station.list_answers = ["NotSupported"]
+            await station.boot()
+            told = await the_list(server, "unsupported")
+            assert told["why"] == "NotSupported"
+            await admin(server, "PUT", "/tokens/NEW", token("NEW"))
+            await asyncio.sleep(3)
+            assert len(lists(station)) == 1
+            await station.boot()
+            await the_list(server, accepted=2)
