@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 import msgspec
@@ -25,6 +25,7 @@ from chargewire.csms.sessions import Desk
 from chargewire.csms.tariff_versions import begin_versions
 from chargewire.csms.waiting import price_waiting
 from chargewire.journal.memory import Journal, ListQuery, Ref
+from chargewire.journal.stamps import to_stamp
 from chargewire.log import event, trouble
 from chargewire.sharing.keys import Keys
 
@@ -34,6 +35,7 @@ replace = msgspec.structs.replace
 
 
 ASK_AFTER_S = 30.0
+HOUR_S, DAY = 3600.0, timedelta(days=1)
 ARRIVING = 16  # stations whose sessions are read at the same time: a storm of thousands holds nobody else up
 
 
@@ -73,6 +75,7 @@ class Csms:
         self._arriving = asyncio.Semaphore(ARRIVING)
         self._heard: dict[str, float] = {}  # stations that count as online and have no open socket → last sign of life
         self._housework: asyncio.Task[None] | None = None
+        self._price_all_at = 0.0
         self.orders = Orders(journal, self.is_connected, clock, self._command_accepted)
         self._desk.judge.invited = self.orders.invited
         self._lists = LocalLists(journal, directory, self.orders.carried_out, clock, self._settings.list_settle_s)
@@ -239,12 +242,20 @@ class Csms:
                     await self._ask_states()
                 if turn % 20 == 0:
                     await begin_versions(self._journal, self._directory, self._clock())
-                    await price_waiting(self._journal, self._directory, self._owners())
+                    await self._price_waiting()
             except MemoryUnavailable as error:
                 trouble("memory.unavailable", why=error)
                 await asyncio.sleep(1)
             except Exception as error:
                 trouble("csms.housework", cause=error)
+
+    async def _price_waiting(self) -> None:
+        """What has waited for less than a day is tried at each turn, the rest once an hour."""
+        all_of_it = monotonic() >= self._price_all_at
+        if all_of_it:
+            self._price_all_at = monotonic() + HOUR_S
+        since = None if all_of_it else to_stamp(self._clock() - DAY)
+        await price_waiting(self._journal, self._directory, self._owners(), since)
 
     async def _tell_silent(self) -> None:
         now, limit = monotonic(), self._settings.silent_after_s

@@ -24,7 +24,7 @@ from chargewire.csms.registry import find_token
 from chargewire.csms.running import Running, readings_of, session_write
 from chargewire.csms.tariffs import Chosen, cdr_write, priced, tariffs_for
 from chargewire.csms.tokens import TOKEN_REFUSED, Judge, Judged, Shown
-from chargewire.csms.waiting import Waiting
+from chargewire.csms.waiting import waiting_for
 from chargewire.journal.memory import Journal, NewReading, Ref, Stored, Write
 from chargewire.journal.stamps import to_stamp
 
@@ -165,10 +165,7 @@ def close(desk: Desk, held: Holding, draft: Draft, running: Running, stopped: St
         why = UNPRICEABLE if tariff else NO_TARIFF
         session = replace(session, flags=tuple(sorted({*session.flags, why})))
         ref = Ref("waiting", running.ref.owner, running.ref.key)
-        draft.write(
-            Write(ref=ref, content=Waiting(tariff_id=running.started.connector.tariff_id, why=why), expect=0, what="new"),
-            place=running.place,
-        )
+        draft.write(Write(ref=ref, content=waiting_for(running.started, why), expect=0, what="new"), place=running.place)
     draft.write(running.write(session, "end"), running.written, place=running.place)
     held.by_transaction.pop(running.started.transaction_id, None)
     left = {number: key for number, key in held.station.running.items() if key != running.ref.key}

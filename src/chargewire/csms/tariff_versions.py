@@ -51,8 +51,17 @@ _versions = msgspec.json.Decoder(Versions)
 
 async def version_at(journal: Journal, owner: str, tariff_id: str, at: datetime) -> Tariff | None:
     """The version of a tariff that holds at a moment: the newest that has begun, unless it has ended."""
-    begun = [each for each in (await _known(journal, owner, tariff_id)).all() if _begins(each) <= at]
-    newest = max(begun, key=_begins, default=None)
+    return holding_at(await versions_of(journal, owner, tariff_id), at)
+
+
+async def versions_of(journal: Journal, owner: str, tariff_id: str) -> list[Tariff]:
+    """Every version of a tariff that is kept, in no order; none if there is no such tariff."""
+    return (await _known(journal, owner, tariff_id)).all()
+
+
+def holding_at(versions: Iterable[Tariff], at: datetime) -> Tariff | None:
+    """Of the versions of a tariff the one that holds at a moment."""
+    newest = max((each for each in versions if _begins(each) <= at), key=_begins, default=None)
     return None if newest is None or (newest.valid_until is not None and newest.valid_until <= at) else newest
 
 

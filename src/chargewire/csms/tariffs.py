@@ -34,11 +34,6 @@ class Chosen(NamedTuple):
     flags: tuple[str, ...]  # for those that are named and not there
 
 
-async def tariff_for(journal: Journal, owner: str, connector: Connector, at: datetime) -> Tariff | None:
-    """The wholesale tariff of a connector, if the CPO has one that is valid at that moment."""
-    return await _usable(journal, owner, connector.tariff_id, "wholesale", at)
-
-
 async def tariffs_for(
     journal: Journal, directory: Directory, owner: str, connector: Connector, token: TokenRef, at: datetime
 ) -> Chosen:
@@ -49,7 +44,8 @@ async def tariffs_for(
     reimbursement = await _usable(journal, owner, connector.reimbursement_tariff_id, "reimbursement", at)
     flags = [NO_RETAIL] if retail_id and retail is None else []
     flags += [NO_REIMBURSEMENT] if connector.reimbursement_tariff_id and reimbursement is None else []
-    return Chosen(await tariff_for(journal, owner, connector, at), retail, reimbursement, tuple(flags))
+    wholesale = await _usable(journal, owner, connector.tariff_id, "wholesale", at)
+    return Chosen(wholesale, retail, reimbursement, tuple(flags))
 
 
 def priced(session: Session, tariff: Tariff) -> Cdr | None:
@@ -89,9 +85,8 @@ def cdr_write(owner: str, cdr: Cdr, cpo: Cpo | None) -> Write:
     return Write(ref=ref, content=cdr, expect=0, what="new", state=state, counterparty=cdr.token.emsp or "")
 
 
-async def _usable(journal: Journal, owner: str, tariff_id: str | None, kind: str, at: datetime) -> Tariff | None:
-    """A party's tariff of a kind, if it is valid at that moment and can be priced by."""
-    tariff = await version_at(journal, owner, tariff_id, at) if owner and tariff_id else None
+def usable(tariff: Tariff | None, kind: str, owner: str) -> Tariff | None:
+    """A party's tariff if it is of that kind and can be priced by."""
     if tariff is None or tariff.kind != kind:
         return None
     try:
@@ -100,6 +95,11 @@ async def _usable(journal: Journal, owner: str, tariff_id: str | None, kind: str
         trouble("tariff.unusable", owner=owner, tariff_id=tariff.id, why=error)
         return None
     return tariff
+
+
+async def _usable(journal: Journal, owner: str, tariff_id: str | None, kind: str, at: datetime) -> Tariff | None:
+    """A party's tariff of a kind, if it is valid at that moment and can be priced by."""
+    return usable(await version_at(journal, owner, tariff_id, at) if owner and tariff_id else None, kind, owner)
 
 
 async def _retail_tariff_id(journal: Journal, directory: Directory, token: TokenRef) -> str | None:
