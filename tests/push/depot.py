@@ -59,7 +59,7 @@ class Receiver:
         return [got.body for got in self.got if got.path == path]
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
-        got = Got(request.method, request.path, json.loads(await request.text()), dict(request.headers))
+        got = Got(request.method, request.path, json.loads(await request.text() or "null"), dict(request.headers))
         self.in_flight[got.path] = self.in_flight.get(got.path, 0) + 1
         self.most_in_flight[got.path] = max(self.most_in_flight.get(got.path, 0), self.in_flight[got.path])
         try:
@@ -105,6 +105,7 @@ class Depot:
         self.registry = Registry(journal, self.directory, self.keys)
         self.subscription_id = ""
         self.versions: dict[Ref, int] = {}
+        self.published: frozenset[str] = frozenset()
         self.dispatchers: list[Dispatcher] = []
         self._numbers = count(1)
 
@@ -172,9 +173,11 @@ class Depot:
         uids = tuple(f"{key}-{number}" for number in range(1, evses + 1))
         objects: list[tuple[Ref, Any, str]] = [(Ref("evse", owner, uid), _evse(key, uid), "") for uid in uids]
         place = replace(_location(key, uids, name), publish=publish)
+        what = "static" if publish or key not in self.published else "withdrawn"
+        self.published = (self.published | {key}) if publish else self.published - {key}
         objects.append((Ref("location", owner, key), place, "listed" if publish else "hidden"))
         writes = [
-            Write(ref=ref, content=content, expect=self.versions.get(ref, 0), what="static", state=state)
+            Write(ref=ref, content=content, expect=self.versions.get(ref, 0), what=what, state=state)
             for ref, content, state in objects
         ]
         committed = await self.journal.append(Unit(place=key, writes=writes))

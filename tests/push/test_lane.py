@@ -36,7 +36,7 @@ class Shelf:
         self.objects: dict[Ref, Stored] = {}
         self.changes: list[tuple[Ref, int, str]] = []  # ref, seq, what
 
-    def write(self, ref: Ref, content: Any, what: str, state: str = "") -> None:
+    def write(self, ref: Ref, content: Any, what: str, state: str = "", deleted: bool = False) -> None:
         before, seq = self.objects.get(ref), len(self.changes) + 1
         self.changes.append((ref, seq, what))
         self.objects[ref] = Stored(
@@ -48,7 +48,7 @@ class Shelf:
             last_updated=seq,
             state=state,
             counterparty="",
-            deleted=False,
+            deleted=deleted,
             body=msgspec.json.encode(content),
         )
 
@@ -154,7 +154,7 @@ class Life:
     def nothing_behind_the_cursor_is_forgotten(self) -> None:  # I1
         """What the disk says is enough: each object behind the cursor was taken as it is, or has a row."""
         for ref, stored in self.shelf.objects.items():
-            if ref.owner in self.scope and ref.kind in self.lane.rules.kinds and stored.seq <= self.cursor:
+            if self.is_owed(ref, stored) and stored.seq <= self.cursor:
                 assert self.seen.get(ref, 0) >= stored.version or ref in self.disk, ref
 
     def ends_well(self) -> None:
@@ -174,13 +174,21 @@ class Life:
                 self.lane.mark(row.ref, 0, 0, 8, self.now)  # somebody asks for it again
         self.saves(0)
         for ref, stored in self.shelf.objects.items():
-            if ref.owner in self.scope and ref.kind in self.lane.rules.kinds:
+            if self.is_told(ref, stored):
                 assert self.seen.get(ref, 0) >= stored.version, ref
         assert self.cursor == len(self.shelf.changes)
         assert not self.disk
         self.compare()
 
     # of a module
+
+    def is_told(self, ref: Ref, stored: Stored) -> bool:
+        """Whether the receiver must have an object as it is."""
+        return ref.owner in self.scope and ref.kind in self.lane.rules.kinds
+
+    def is_owed(self, ref: Ref, stored: Stored) -> bool:
+        """Whether the receiver must have it, or a row stand for it, once the cursor has passed it."""
+        return self.is_told(ref, stored)
 
     def write(self, key: str, owner: str, kind: int) -> None:
         raise NotImplementedError
@@ -194,12 +202,14 @@ class Life:
         return loaded
 
     def receive(self, send: Send) -> None:
-        body = msgspec.json.decode(send.body)
+        body = msgspec.json.decode(send.body) if send.body else None
         for ref, version in ((send.ref, send.told.version), *send.covers):
             assert version >= self.seen.get(ref, 0)  # I3
             self.seen[ref] = version
         if send.method == "PATCH":
             self.patch(send.path, body)
+        elif send.method == "DELETE":
+            self.known.pop(send.path, None)
         else:
             self.known[send.path or body["id"]] = body
 

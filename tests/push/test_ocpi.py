@@ -6,33 +6,21 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiohttp import web
-from msgspec import Struct
 
 from chargewire.charging.location import Status
 from chargewire.charging.session import Period, SessionStatus
 from chargewire.csms.tariff_input import put_tariff
 from chargewire.journal.memory import Ref
-from chargewire.protocols.ocpi.v211 import cdrs, locations, sessions, tariffs
 from chargewire.push.located import ReceivedAt
 from journeys.world import TARIFF
-from push.depot import BEGIN, Depot, Got, Receiver, a_cdr, replace
-
-TYPES: dict[tuple[str, str, int], type[Struct]] = {  # by module, method and how many segments follow it
-    ("locations", "PUT", 3): locations.Location,
-    ("locations", "PUT", 4): locations.Evse,
-    ("locations", "PATCH", 4): locations.EvsePatch,
-    ("sessions", "PUT", 3): sessions.Session,
-    ("sessions", "PATCH", 3): sessions.SessionPatch,
-    ("cdrs", "POST", 0): cdrs.Cdr,
-    ("tariffs", "PUT", 3): tariffs.Tariff,
-}
+from push.depot import BEGIN, Depot, Receiver, a_cdr, replace
+from push.strict import strict
 
 
 @pytest.fixture
 async def told(depot: Depot, receiver: Receiver) -> Receiver:
     """A receiver that is pushed all that OCPI has, and takes nothing that is not strictly OCPI."""
-    receiver.answer = _strict
+    receiver.answer = strict(receiver)
     await depot.subscribe(receiver.url, "locations", "sessions", "cdrs", "tariffs", dialect="ocpi-2.1.1", min_patch_s=0)
     await depot.dispatch()
     return receiver
@@ -98,10 +86,10 @@ async def test_a_credit_is_not_told_and_what_replaces_a_cdr_says_so(depot: Depot
     assert (told.got[0].body["id"], told.got[0].body["remark"]) == ("c2", "replaces c1")
 
 
-async def test_tariffs_that_are_there_are_told_from_the_beginning_and_again_when_they_change(
+async def test_tariffs_that_are_there_are_told_from_the_beginning_and_again_when_they_change_and_when_they_go(
     depot: Depot, receiver: Receiver
 ) -> None:
-    receiver.answer = _strict
+    receiver.answer = strict(receiver)
     body = msgspec.json.encode({name: value for name, value in TARIFF.items() if name != "last_updated"})
     await put_tariff(depot.registry, "NL-AAA", "T1", body)
     await put_tariff(depot.registry, "NL-AAA", "R1", body.replace(b'"T1"', b'"R1"')[:-1] + b',"kind":"retail"}')
@@ -112,6 +100,9 @@ async def test_tariffs_that_are_there_are_told_from_the_beginning_and_again_when
     await _until(lambda: len(receiver.got) == 2)
     assert receiver.got[1].body["elements"][1]["price_components"][0]["price"] == 0.4
     assert {path for _, path in receiver.requests()} == {"/tariffs/NL/AAA/T1"}  # what drivers pay is not the partner's
+    await depot.registry.drop(Ref("tariff", "NL-AAA", "T1"), "tariff", place="tariffs/NL-AAA")
+    await depot.registry.drop(Ref("tariff", "NL-AAA", "R1"), "tariff", place="tariffs/NL-AAA")
+    await _until(lambda: receiver.requests()[2:] == [("DELETE", "/tariffs/NL/AAA/T1")])
 
 
 async def test_a_post_goes_to_the_very_url_that_was_given(depot: Depot, receiver: Receiver) -> None:
@@ -121,33 +112,6 @@ async def test_a_post_goes_to_the_very_url_that_was_given(depot: Depot, receiver
     await depot.dispatch()
     await depot.put_cdr("c1")
     await _until(lambda: receiver.requests() == [("POST", "/ocpi/cdrs/")])
-
-
-def _strict(got: Got) -> Any:
-    """Takes what passes the strict type of its place, unknown fields refused; says where it keeps a CDR."""
-    _, module, *rest = got.path.split("/")
-    kind = TYPES[module, got.method, len(rest)]
-    decoded = msgspec.convert(got.body, kind, strict=True)
-    known = {field for field in got.body if field in kind.__struct_fields__}
-    assert known == set(got.body), set(got.body) - known
-    assert msgspec.json.decode(msgspec.json.encode(decoded)) == got.body
-    if module == "cdrs":
-        reply = {"status_code": 1000, "timestamp": "2026-01-01T00:00:00Z"}
-        return _noted(got, web.json_response(reply, headers={"Location": f"/kept/{got.body['id']}"}))
-    return None
-
-
-def _noted(got: Got, answer: web.Response) -> web.Response:
-    RECEIVERS[-1].got.append(got)
-    return answer
-
-
-RECEIVERS: list[Receiver] = []
-
-
-@pytest.fixture(autouse=True)
-def _remember(receiver: Receiver) -> None:
-    RECEIVERS[:] = [receiver]
 
 
 async def _until(condition: Any, timeout_s: float = 5.0) -> None:

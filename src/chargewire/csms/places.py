@@ -83,7 +83,9 @@ class _Rewrite:
         self._old_owner()
         evse_changed = any(write.ref.kind == "evse" and write.ref.owner == self.plan.owner for write in self.writes)
         location = replace(self.plan.location, evse_uids=uids)
-        wrote = self._write(self.ref, location, state_of(location, standing=bool(self.plan.evses)))
+        withdrawn = self.listed is not None and self.listed.publish and not location.publish
+        what = "withdrawn" if withdrawn else "static"
+        wrote = self._write(self.ref, location, state_of(location, standing=bool(self.plan.evses)), what)
         touches = [Touch(self.ref)] if evse_changed and not wrote else []
         return Unit(place=self.plan.location.id, writes=self.writes, names=self.names, touches=touches)
 
@@ -174,13 +176,13 @@ class _Rewrite:
     def _rides(self, station_id: str) -> bool:
         return any(station.id.lower() == station_id.lower() for station in self.plan.stations)
 
-    def _write(self, ref: Ref, content: Location | Station | Evse, state: str = "") -> bool:
+    def _write(self, ref: Ref, content: Location | Station | Evse, state: str = "", what: str = "static") -> bool:
         before = self._at(ref)
         if before is not None and not before.deleted and before.state == state and _decoded(before) == content:
             return False
         name = before.ref if before else ref
         expect = before.version if before else 0
-        self.writes.append(Write(ref=name, content=content, expect=expect, what="static", state=state))
+        self.writes.append(Write(ref=name, content=content, expect=expect, what=what, state=state))
         return True
 
     def _name(self, ref: Ref, holder: Stored | None) -> None:

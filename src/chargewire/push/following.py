@@ -178,12 +178,15 @@ class Following:
         task.add_done_callback(self._walking.discard)
 
     async def _walk_all(self, target: Target, lane: Lane, walk: Walk, kinds: tuple[str, ...]) -> None:
+        with_deleted = target.rules.tells_deleted and walk.newer_than > 0
         for kind in kinds:
             after: tuple[object, ...] | None = None
             while True:
                 while lane.full():  # noqa: ASYNC110  (a lane knows no event loop)
                     await asyncio.sleep(FULL_S)
-                query = ListQuery(kind=kind, owners=tuple(sorted(walk.owners)), after=after, limit=PAGE)
+                query = ListQuery(
+                    kind=kind, owners=tuple(sorted(walk.owners)), after=after, limit=PAGE, with_deleted=with_deleted
+                )
                 try:
                     page = await self._fleet.journal.walk(query)
                 except MemoryUnavailable as error:

@@ -14,7 +14,7 @@ import heapq
 from collections.abc import Callable, Collection
 from random import random
 
-from chargewire.journal.memory import Deferred, Ref
+from chargewire.journal.memory import Deferred, Ref, Stored
 from chargewire.push.entry import Entry, State, Walk
 from chargewire.push.ledger import TRIES, Ledger, Saving
 from chargewire.push.rules import DOUBT, FORCE, SECOND, URGENT, Later, Loaded, Pacing, Rules, Send, Told, Within
@@ -179,8 +179,7 @@ class Lane:
     def offer(self, ref: Ref, loaded: Loaded | None, now: int) -> Send | None:
         """Decide about a key that was taken, as it is now (None: it is gone). What comes back must be sent and settled."""
         entry = self._entries[ref]
-        stored = loaded.stored if loaded else None
-        if loaded is None or stored is None or stored.deleted or not self._sees(stored.ref.owner, stored.counterparty):
+        if loaded is None or (loaded.stored.deleted and not self.rules.tells_deleted) or not self._shows(loaded.stored):
             self._done(entry)
             return None
         if entry.slot is None:
@@ -215,6 +214,8 @@ class Lane:
             case "missing":
                 self._missing(entry, send, verdict, now)
             case "object":
+                if send.method == "PATCH":  # many say so of what they do not have
+                    entry.flags |= DOUBT
                 self._refused(entry, verdict, now)
             case _:
                 self._ready_again(entry, doubt=verdict.doubt)
@@ -238,6 +239,9 @@ class Lane:
         self._ledger.unsaved(saving)
 
     # inside
+
+    def _shows(self, stored: Stored) -> bool:
+        return self._sees(stored.ref.owner, stored.counterparty)
 
     def _pin(self, entry: Entry) -> None:
         if entry.hold:
@@ -268,6 +272,8 @@ class Lane:
             self._ledger.remember(send.ref, send.told)
             for ref, version in send.covers:
                 self._ledger.remember(ref, Told(version))
+        else:
+            self._ledger.forget(send.ref)
         self._done(entry)
 
     def _done(self, entry: Entry) -> None:

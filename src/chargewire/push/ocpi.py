@@ -20,7 +20,21 @@ from chargewire.protocols.ocpi.v211.tariffs import tariff_json
 from chargewire.protocols.ocpi.v211.tokens import token_json
 from chargewire.push.places import PlaceRules
 from chargewire.push.records import CdrRules
-from chargewire.push.rules import DOUBT, FORCE, WHOLE, Later, Loaded, Lookup, Pacing, Plan, Send, Told, Within, object_path
+from chargewire.push.rules import (
+    DOUBT,
+    FORCE,
+    WHOLE,
+    WITHDRAWN,
+    Later,
+    Loaded,
+    Lookup,
+    Pacing,
+    Plan,
+    Send,
+    Told,
+    Within,
+    object_path,
+)
 from chargewire.push.sessions import RUNNING, SessionRules
 
 _cdr = msgspec.json.Decoder(Cdr)
@@ -34,6 +48,9 @@ _token = msgspec.json.Decoder(Token)
 class OcpiPlaceRules(PlaceRules):
     """Published places; one that is withdrawn is told once more, with every EVSE REMOVED (2.1.1 has no DELETE for it)."""
 
+    def flags(self, ref: Ref, what: str) -> int:
+        return super().flags(ref, what) | (WITHDRAWN if what == "withdrawn" else 0)
+
     def more(self, loaded: Loaded) -> list[Ref]:
         ref = loaded.stored.ref
         if ref.kind == "evse":
@@ -43,7 +60,7 @@ class OcpiPlaceRules(PlaceRules):
     def _plan_location(self, loaded: Loaded, flags: int, lookup: Lookup) -> Plan:
         stored = loaded.stored
         told, place = lookup.told(stored.ref), _place_of(loaded)
-        if not place.evse_uids or (told is None and not place.publish):
+        if not place.evse_uids or not (place.publish or flags & WITHDRAWN):
             return None
         if told and told.version >= stored.version and not flags & (FORCE | DOUBT):
             return None
@@ -106,6 +123,7 @@ class _Whole:
 
     kinds: tuple[str, ...]
     from_beginning = True
+    tells_deleted = False
 
     @property
     def walked(self) -> tuple[str, ...]:
@@ -123,8 +141,8 @@ class _Whole:
     def more(self, loaded: Loaded) -> list[Ref]:
         return []
 
-    def body(self, loaded: Loaded) -> bytes | None:
-        """What is sent; None: it is not told."""
+    def body(self, loaded: Loaded) -> bytes:
+        """What is sent."""
         raise NotImplementedError
 
     def plan(self, loaded: Loaded, flags: int, lookup: Lookup, pacing: Pacing, now: int) -> Plan:
@@ -133,7 +151,7 @@ class _Whole:
         if told and told.version >= stored.version and not flags & (FORCE | DOUBT):
             return None
         body = loaded.made("ocpi", lambda: self.body(loaded))
-        return None if body is None else Send(stored.ref, "PUT", object_path(stored.ref), body, Told(stored.version))
+        return Send(stored.ref, "PUT", object_path(stored.ref), body, Told(stored.version))
 
     def escalated(self, ref: Ref, slot: Ref, method: str) -> tuple[Ref, int] | None:
         return None
@@ -143,13 +161,25 @@ class _Whole:
 
 
 class TariffRules(_Whole):
-    """Kind `tariff`: those that partners are charged by."""
+    """Kind `tariff`: those that partners are charged by. One that no longer is, or is deleted, is deleted there."""
 
     kinds: tuple[str, ...] = ("tariff",)
+    tells_deleted = True
 
-    def body(self, loaded: Loaded) -> bytes | None:
-        tariff = _tariff.decode(loaded.stored.body)
-        return tariff_json(tariff, loaded.stored.last_updated) if tariff.kind == "wholesale" else None
+    def plan(self, loaded: Loaded, flags: int, lookup: Lookup, pacing: Pacing, now: int) -> Plan:
+        stored = loaded.stored
+        wholesale = loaded.made("tariff", lambda: _tariff.decode(stored.body)).kind == "wholesale"
+        if wholesale and not stored.deleted:
+            return super().plan(loaded, flags, lookup, pacing, now)
+        if not wholesale and lookup.told(stored.ref) is None:
+            return None  # it never was theirs
+        return Send(stored.ref, "DELETE", object_path(stored.ref), b"", Told(stored.version))
+
+    def remembered(self, send: Send) -> bool:
+        return send.method != "DELETE"
+
+    def body(self, loaded: Loaded) -> bytes:
+        return tariff_json(_tariff.decode(loaded.stored.body), loaded.stored.last_updated)
 
 
 class TokenRules(_Whole):
@@ -157,7 +187,7 @@ class TokenRules(_Whole):
 
     kinds: tuple[str, ...] = ("token",)
 
-    def body(self, loaded: Loaded) -> bytes | None:
+    def body(self, loaded: Loaded) -> bytes:
         return token_json(_token.decode(loaded.stored.body), loaded.stored.last_updated)
 
 

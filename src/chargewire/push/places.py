@@ -20,6 +20,7 @@ class PlaceRules:
     kinds: tuple[str, ...] = ("location", "evse")
     walked: tuple[str, ...] = ("location",)
     from_beginning = True
+    tells_deleted = False
 
     def slot(self, ref: Ref) -> Ref | None:
         return ref if ref.kind == "location" else None

@@ -20,7 +20,7 @@ from chargewire.push.lane import Lane
 from chargewire.push.located import Located
 from chargewire.push.rules import SECOND, Loaded, Rules, Send
 from chargewire.push.target import Target
-from chargewire.push.verdict import Verdict, judge
+from chargewire.push.verdict import OK, Verdict, judge
 
 AT_ONCE = 64  # objects that are made before others get their turn on the loop
 AGAIN_S = 0.5
@@ -156,6 +156,8 @@ class Pump:
             return
         now = self._fleet.clock()
         verdict = judge(result, datetime.fromtimestamp(now / SECOND, UTC))
+        if verdict.kind == "missing" and send.method == "DELETE":  # so it is gone
+            verdict = OK
         if verdict.kind == "ok":
             target.gate.worked()
             self._delivered(target, send, now)

@@ -18,6 +18,7 @@ class _Records:
     kinds: tuple[str, ...]
     walked: tuple[str, ...] = ()
     from_beginning = False
+    tells_deleted = False
 
     def slot(self, ref: Ref) -> Ref | None:
         return ref

@@ -16,6 +16,7 @@ URGENT = 1  # not to be throttled
 WHOLE = 2  # more than its status changed: PUT
 DOUBT = 4  # nobody knows what the receiver has of it: PUT
 FORCE = 8  # tell it although its version was told
+WITHDRAWN = 16  # it was shown, and is no more
 
 
 class Told(Struct, array_like=True):
@@ -97,6 +98,7 @@ class Rules(Protocol):
 
     kinds: tuple[str, ...]
     from_beginning: bool  # a new endpoint is told of everything that is there
+    tells_deleted: bool  # what was deleted is planned for, too
 
     @property
     def walked(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ class SessionRules:
     kinds: tuple[str, ...] = ("session",)
     walked: tuple[str, ...] = ()
     from_beginning = False
+    tells_deleted = False
 
     def slot(self, ref: Ref) -> Ref | None:
         return ref
