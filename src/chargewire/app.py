@@ -19,6 +19,7 @@ from chargewire.api.renderings import RENDERINGS
 from chargewire.csms.desk import Csms, CsmsSettings
 from chargewire.csms.directory import Directory
 from chargewire.csms.registry import Registry
+from chargewire.csms.signed import SignedLinks
 from chargewire.figures import figures
 from chargewire.gateway.serve import Gateway, GatewaySettings, server_tls
 from chargewire.holds import Holds
@@ -66,8 +67,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         await directory.load()
         stack.push_async_callback(directory.close)
         registry = Registry(journal, directory, keys, check_url=partial(_check_url, settings.private_endpoints))
+        links = SignedLinks(keys, settings.public_url)
         habits = CsmsSettings(heartbeat_s=settings.heartbeat_s, park_unknown=settings.park_unknown_stations)
-        csms = Csms(journal, directory, keys, habits)
+        csms = Csms(journal, directory, keys, habits, signed_url=links.url)
         registry.on_stations = csms.rewritten
         registry.on_token = csms.token_written
         await csms.start()
@@ -88,6 +90,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             journal, directory, registry, csms.orders, keys, _api_settings(settings, gateway, dispatcher, holds), office
         )
         url = await stack.enter_async_context(_http(api, settings))
+        links.public_url = settings.public_url or url
         await office.start(settings.public_url or url)
         for work in (forget(journal, days_of(settings)), holds.watch()):
             stack.callback(asyncio.create_task(work).cancel)

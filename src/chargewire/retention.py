@@ -23,6 +23,7 @@ def days_of(settings: Settings) -> Mapping[str, int]:
         "session": settings.cdr_days,
         "cdr": settings.cdr_days,
         "heldcdr": settings.cdr_days,
+        "signed": settings.cdr_days,
     }
 
 

@@ -17,6 +17,7 @@ from chargewire.csms.parties import put_cpo, put_emsp, put_network
 from chargewire.csms.places import put_location
 from chargewire.csms.port import Heard, StationLink
 from chargewire.csms.registry import Registry
+from chargewire.csms.signed import SignedLinks
 from chargewire.csms.tariff_input import put_tariff
 from chargewire.csms.token_input import put_token
 from chargewire.csms.waiting import price_waiting
@@ -57,6 +58,7 @@ class Floor:
             self._keys,
             CsmsSettings(tick_s=3600, silent_at_least_s=0, heartbeat_s=0),
             lambda: self.now,
+            SignedLinks(self._keys, "https://charge.example/").url,
         )
 
     async def connects(self) -> None:

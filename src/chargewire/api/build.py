@@ -21,6 +21,7 @@ from chargewire.api import (
     pull_notifications,
     pull_sessions,
     reference,
+    signed,
 )
 from chargewire.api.context import Api, ApiSettings, Asking, api_of
 from chargewire.api.faults import NotIn, admin_fault, pull_fault
@@ -55,7 +56,7 @@ PULL = [
 ]
 PULL_2 = [pull_cdrs.list_cdrs, pull_cdrs.list_cdrs_of_emsp, pull_cdrs.list_cdrs_of_customer]
 MODULES = frozenset({"sessions", "cdrs", "locations", "metervalues", "chargestationnotifications"})
-PLACES = frozenset({"admin", "ocpi", "docs", "healthz", "readyz", "metrics", "", "live", "login"})
+PLACES = frozenset({"admin", "ocpi", "docs", "healthz", "readyz", "metrics", "signed", "", "live", "login"})
 ADMIN = [
     admin.list_networks,
     admin.get_network,
@@ -75,6 +76,7 @@ ADMIN = [
     admin.list_tariffs,
     admin.get_tariff,
     admin.write_tariff,
+    admin.delete_tariff,
     admin.list_tokens,
     admin.get_token,
     admin.write_token,
@@ -131,6 +133,7 @@ def _application(api: Api) -> Litestar:
             health.healthz,
             health.readyz,
             health.metrics,
+            *signed.ROUTES,
             *portal.ROUTES,
         ],
         exception_handlers={Exception: _fault},

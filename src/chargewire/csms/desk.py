@@ -22,6 +22,7 @@ from chargewire.csms.local_list import LocalLists
 from chargewire.csms.orders import Orders
 from chargewire.csms.port import Admission, Authority, Clock, StationLink
 from chargewire.csms.sessions import Desk
+from chargewire.csms.signed import SignedUrl, nowhere
 from chargewire.csms.tariff_versions import begin_versions
 from chargewire.csms.waiting import price_waiting
 from chargewire.journal.memory import Journal, ListQuery, Ref
@@ -63,13 +64,14 @@ class Csms:
         keys: Keys,
         settings: CsmsSettings | None = None,
         clock: Clock = lambda: datetime.now(UTC),
+        signed_url: SignedUrl = nowhere,
     ) -> None:
         self._journal = journal
         self._directory = directory
         self._keys = keys
         self._settings = settings or CsmsSettings()
         self._clock = clock
-        self._desk = Desk(journal, directory, clock)
+        self._desk = Desk(journal, directory, clock, signed_url)
         self._knocks = Knocks(journal, clock)
         self._links: dict[str, Link] = {}
         self._arriving = asyncio.Semaphore(ARRIVING)

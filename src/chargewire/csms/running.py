@@ -9,6 +9,7 @@ import msgspec
 from chargewire.charging.pricing import price
 from chargewire.charging.reading import Reading
 from chargewire.charging.session import Session, SessionStatus, Started, Stopped
+from chargewire.charging.signed import may_be_signed
 from chargewire.charging.tally import Tally
 from chargewire.journal.memory import Journal, LogQuery, ReadingRow, Ref, Stored, Write
 
@@ -21,7 +22,7 @@ _readings = msgspec.json.Decoder(tuple[Reading, ...])
 class Running:
     """One open session. Everything but `version` follows from its start and its readings."""
 
-    __slots__ = ("_cost", "_costed_at", "dirty", "flags", "ref", "seen", "started", "tally", "version", "written_at")
+    __slots__ = ("_cost", "_costed_at", "dirty", "flags", "ref", "seen", "signed", "started", "tally", "version", "written_at")
 
     def __init__(self, ref: Ref, version: int, started: Started, flags: Sequence[str] = ()) -> None:
         self.ref = ref
@@ -29,6 +30,7 @@ class Running:
         self.started = started
         self.tally = Tally(started)
         self.seen: set[int] = set()
+        self.signed: list[Reading] = []  # those in which the meter signed something
         self.flags = set(flags)
         self.written_at = monotonic()
         self.dirty = False
@@ -47,6 +49,8 @@ class Running:
         self.seen.add(mark)
         for reading in readings:
             self.tally.add(reading)
+        if may_be_signed(samples):
+            self.signed += readings
         self.dirty = True
         return True
 

@@ -22,6 +22,7 @@ from chargewire.csms.holding import Holding, place_of
 from chargewire.csms.ids import new_session_id, new_transaction_id, session_ref
 from chargewire.csms.registry import find_token
 from chargewire.csms.running import Running, readings_of, session_write
+from chargewire.csms.signed import SignedUrl, keep_signed, nowhere
 from chargewire.csms.tariffs import Chosen, cdr_write, priced, tariffs_for
 from chargewire.csms.tokens import TOKEN_REFUSED, Judge, Judged, Shown
 from chargewire.csms.waiting import waiting_for
@@ -37,15 +38,20 @@ TIMELESS = (NO_TIME, CLOCK_UNSET)  # such a start looks like the one before it: 
 
 
 class Desk:
-    """What the decisions need: memory, who is who, and who may charge."""
+    """What the decisions need: memory, who is who, who may charge, and where signed meter values can be read."""
 
-    __slots__ = ("directory", "journal", "judge")
+    __slots__ = ("directory", "journal", "judge", "signed_url")
 
     def __init__(
-        self, journal: Journal, directory: Directory, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        journal: Journal,
+        directory: Directory,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        signed_url: SignedUrl = nowhere,
     ) -> None:
         self.journal = journal
         self.directory = directory
+        self.signed_url = signed_url
         self.judge = Judge(journal, directory, clock)
 
 
@@ -158,7 +164,9 @@ def close(desk: Desk, held: Holding, draft: Draft, running: Running, stopped: St
     session = running.session(stopped, flags)
     tariff = running.started.tariff
     cdr = priced(session, tariff) if tariff else None
+    signed_at = keep_signed(draft, running, desk.signed_url)
     if cdr:
+        cdr = replace(cdr, remark=signed_at)
         session = replace(session, total_cost=cdr.cost.excl_vat)
         draft.write(cdr_write(running.ref.owner, cdr, desk.directory.cpo(running.ref.owner)), place=running.place)
     else:

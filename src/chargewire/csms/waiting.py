@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chargewire.charging.cdr import Cdr
+from chargewire.charging.checks import CHECKS
 from chargewire.charging.errors import AlreadyDone, Refused, Unknown
 from chargewire.charging.flags import NO_TARIFF, UNPRICEABLE
 from chargewire.charging.location import Connector, Evse
@@ -20,6 +21,7 @@ from chargewire.csms.corrections import find_cdr
 from chargewire.csms.directory import Directory
 from chargewire.csms.ids import session_ref
 from chargewire.csms.registry import Registry
+from chargewire.csms.signed import signed_at
 from chargewire.csms.tariff_versions import holding_at, versions_of
 from chargewire.csms.tariffs import cdr_write, priced, usable
 from chargewire.journal.memory import Journal, ListQuery, LostRace, Ref, Stored, Unit, Write
@@ -128,7 +130,7 @@ async def publish_held(registry: Registry, cdr_id: str) -> Cdr:
 async def _price_one(search: Search, directory: Directory, stored: Stored) -> bool:
     """Whether it is priced now. What turns out to be beyond any sum of money is left to people: no tariff helps."""
     journal, owner, waiting = search.journal, stored.ref.owner, _waiting.decode(stored.body)
-    if waiting.why == UNPRICEABLE or (waiting.at and await search.tariff(owner, waiting, waiting.at) is None):
+    if not CHECKS[waiting.why].retries or (waiting.at and await search.tariff(owner, waiting, waiting.at) is None):
         return False
     found = await journal.get(session_ref(stored.ref.key))
     if found is None:
@@ -143,7 +145,7 @@ async def _price_one(search: Search, directory: Directory, stored: Stored) -> bo
     if cdr is None:
         await _leave_to_people(journal, stored, started.location.id)
         return False
-    cdr = replace(cdr, tariff=tariff)
+    cdr = replace(cdr, tariff=tariff, remark=await signed_at(journal, found.ref))
     done = Write(ref=stored.ref, content=stored.body, expect=stored.version, what="priced", deleted=True)
     write = cdr_write(owner, cdr, directory.cpo(owner))
     try:
