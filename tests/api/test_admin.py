@@ -119,6 +119,18 @@ async def test_a_tariff_is_shown_with_its_versions_to_come(house: House) -> None
         assert [each["currency"] for each in shown["upcoming"]] == ["CHF"]
 
 
+async def test_a_tariff_is_deleted_with_all_its_versions_and_may_be_made_again(house: House) -> None:
+    later = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+    await house.put("tariffs/NL-AAA/T1", TARIFF)
+    await house.put("tariffs/NL-AAA/T1", {**TARIFF, "valid_from": later})
+    assert (await house.admin("DELETE", "tariffs/nl-aaa/T1")).status == 204
+    assert (await house.admin("GET", "tariffs/NL-AAA/T1")).status == 404
+    assert (await house.admin("DELETE", "tariffs/NL-AAA/T1")).status == 404
+    assert (await house.admin("GET", "tariffs?cpo=NL-AAA")).json["data"] == []
+    made = await house.admin("PUT", "tariffs/NL-AAA/T1", TARIFF)
+    assert (made.status, "upcoming" in made.json) == (201, False)
+
+
 async def test_an_emsp_has_its_retail_tariff_and_says_which_it_is(house: House) -> None:
     await house.put("emsps/NL-EMS", {"name": "E", "network_ids": ["demo"], "retail_tariff_id": "R"})
     await house.put("tariffs/NL-EMS/R", {**TARIFF, "kind": "retail"})

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from litestar import Response, get, put
+from litestar import Response, delete, get, put
 from litestar.params import FromPath
 
 from chargewire.api.admin_lists import ListAsked, answer, answer_list, plain, plain_owned, stored_at, times, whole_of
@@ -19,7 +19,7 @@ from chargewire.csms.place_input import LocationInput
 from chargewire.csms.places import put_location
 from chargewire.csms.registry import Kept
 from chargewire.csms.tariff_input import TariffInput, put_tariff
-from chargewire.csms.tariff_versions import upcoming
+from chargewire.csms.tariff_versions import drop_tariff, upcoming
 from chargewire.csms.token_input import TokenInput, put_token
 from chargewire.journal.memory import Ref, Stored
 
@@ -159,6 +159,12 @@ async def write_tariff(request: Asking, party: FromPath[str], tariff_id: FromPat
     api = admin(request)
     kept = await put_tariff(api.registry, party, tariff_id, await request.body())
     return await _tariff(api, kept.ref, 201 if kept.created else 200)
+
+
+@delete("/tariffs/{party:str}/{tariff_id:str}", status_code=204)
+async def delete_tariff(request: Asking, party: FromPath[str], tariff_id: FromPath[str]) -> None:
+    """Delete a tariff with all its versions; partners are told. Sessions keep the one that they began with."""
+    await drop_tariff(admin(request).registry, party.upper(), tariff_id)
 
 
 @get("/tokens", opt={"query": ListAsked})

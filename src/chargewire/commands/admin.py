@@ -141,6 +141,15 @@ def put_tariff(caller: Caller, party: str, tariff_id: str, file: TextIO) -> None
     show_json(caller.call("PUT", path_of("tariffs", party, tariff_id), _read(file)))
 
 
+@tariff.command("delete")
+@click.argument("party")
+@click.argument("tariff_id")
+@connected
+def delete_tariff(caller: Caller, party: str, tariff_id: str) -> None:
+    """Delete a tariff with all its versions, at partners too. Sessions keep the one that they began with."""
+    caller.call("DELETE", path_of("tariffs", party, tariff_id))
+
+
 @token.command("put")
 @click.argument("uid")
 @click.option("--auth-id", required=True, help="Contract, e.g. NL-EMS-C12345678-X; names the eMSP unless --emsp does.")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import Struct
 
+from chargewire.charging.errors import Unknown
 from chargewire.charging.tariff import Tariff
 from chargewire.csms.directory import Directory
 from chargewire.csms.registry import Kept, Registry, again
@@ -93,6 +94,23 @@ async def keep_version(registry: Registry, owner: str, version: Tariff) -> Kept:
         return Kept(before.ref if before else Ref("tariff", owner, version.id), before is None or before.deleted)
 
     return await again(once, registry.turns)
+
+
+async def drop_tariff(registry: Registry, owner: str, tariff_id: str) -> None:
+    """Delete a tariff with all its versions; sessions keep the one that they began with. Raises Unknown."""
+
+    async def once() -> None:
+        known = await _known(registry.journal, owner, tariff_id)
+        if known.current is None or known.current.deleted:
+            raise Unknown("tariff", tariff_id)
+        writes = [
+            Write(ref=each.ref, content=each.body, expect=each.version, what="deleted", deleted=True)
+            for each in (known.current, known.others)
+            if each is not None and not each.deleted
+        ]
+        await registry.journal.append(Unit(place=f"tariffs/{owner}", writes=writes))
+
+    await again(once, registry.turns)
 
 
 async def begin_versions(journal: Journal, directory: Directory, now: datetime) -> int:
