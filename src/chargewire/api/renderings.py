@@ -26,5 +26,5 @@ def _is_over(session: Session) -> bool:
 
 RENDERINGS = {
     "session": Rendering(1, Session, _session_page, lasting=_is_over),
-    "cdr": Rendering(2, Cdr, _cdr_page),
+    "cdr": Rendering(3, Cdr, _cdr_page),
 }

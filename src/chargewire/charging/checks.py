@@ -4,12 +4,10 @@ A flag never changes a CDR. What cannot be priced waits and is tried again, sinc
 published with its flags, unless the CPO has said that it wants CDRs with one of them dropped.
 """
 
-from decimal import Decimal
-
 from msgspec import Struct
 
 from chargewire.charging import flags
-from chargewire.charging.cdr import Cdr
+from chargewire.charging.cdr import Cdr, Cost
 from chargewire.charging.pricing.currency import smallest_unit
 
 CONFIGURATION, FEASIBILITY, BILLING, COST = "configuration", "feasibility", "billing rules", "final cost"
@@ -47,12 +45,10 @@ def checked(cdr: Cdr) -> tuple[str, ...]:
     found = set(cdr.flags)
     if cdr.token.emsp is None:
         found.add(flags.NO_CONTRACT)
-    unit = smallest_unit(cdr.currency)
-    cost = cdr.cost.excl_vat
-    dear = cdr.energy_wh and cost > WORTH_A_LOOK * unit and cost * 1000 / cdr.energy_wh > MOST_PER_KWH * unit
-    if cost > MOST_COST * unit or dear:
+    costs = [cost for cost in (cdr.cost, cdr.retail, cdr.reimbursement) if cost]
+    if any(_implausible(cost, cdr.energy_wh) for cost in costs):
         found.add(flags.IMPLAUSIBLE_COST)
-    if cost < Decimal(0):
+    if any(cost.excl_vat < 0 for cost in costs):
         found.add(flags.NEGATIVE_COST)
     return tuple(sorted(found))
 
@@ -61,3 +57,10 @@ def group_of(flag: str) -> str:
     """The group of checks that a flag belongs to; "measurement" for the others."""
     check = CHECKS.get(flag)
     return check.group if check else "measurement"
+
+
+def _implausible(cost: Cost, energy_wh: int) -> bool:
+    unit = smallest_unit(cost.currency)
+    if cost.excl_vat > MOST_COST * unit:
+        return True
+    return cost.excl_vat > WORTH_A_LOOK * unit and cost.excl_vat * 1000 > MOST_PER_KWH * unit * energy_wh

@@ -8,9 +8,22 @@ from hashlib import sha256
 from msgspec.structs import replace
 
 from chargewire.charging.cdr import Cdr, Cost
+from chargewire.charging.checks import checked
+from chargewire.charging.energy import connector_power_w
 from chargewire.charging.errors import Refused
-from chargewire.charging.plausible import max_power_w
+from chargewire.charging.flags import (
+    CORRECTED,
+    IMPLAUSIBLE_COST,
+    IMPLAUSIBLE_DURATION,
+    IMPLAUSIBLE_ENERGY,
+    IMPLAUSIBLE_POWER,
+    NEGATIVE_COST,
+)
+from chargewire.charging.plausible import implausible, max_power_w
 from chargewire.charging.session import Period
+
+JUDGED = (IMPLAUSIBLE_POWER, IMPLAUSIBLE_DURATION, IMPLAUSIBLE_ENERGY, IMPLAUSIBLE_COST, NEGATIVE_COST)
+"""Flags that follow from what a CDR says, and not from how it was measured."""
 
 
 def credit_id_of(cdr_id: str) -> str:
@@ -37,8 +50,21 @@ def credit_for(cdr: Cdr, reason: str) -> Cdr:
         credit_of=cdr.id,
         replaces=None,
         reason=reason,
-        remark=f"credit of {cdr.id}",
+        remark=f"credit of {cdr.id}; {cdr.remark}" if cdr.remark else f"credit of {cdr.id}",
     )
+
+
+def remark_of(cdr: Cdr) -> str | None:
+    """What is said of a CDR in words: which one it stands for, and its remark."""
+    return "; ".join(filter(None, (f"replaces {cdr.replaces}" if cdr.replaces else "", cdr.remark))) or None
+
+
+def flagged_anew(cdr: Cdr) -> Cdr:
+    """A corrected CDR with the flags of what it says now; those of how it was measured stay."""
+    power_w = connector_power_w(cdr.connector)
+    stay = set(cdr.flags).difference(JUDGED) | {CORRECTED}
+    now = implausible(cdr.energy_wh, cdr.total_time_s, cdr.periods, power_w)
+    return replace(cdr, flags=checked(replace(cdr, flags=tuple(stay.union(now)))))
 
 
 def negated(cost: Cost) -> Cost:
@@ -118,5 +144,6 @@ def _with_energy(periods: tuple[Period, ...], energy_wh: int) -> tuple[Period, .
         seen += period.energy_wh
         share = (energy_wh * seen + before // 2) // before - given
         given += share
-        spread.append(replace(period, energy_wh=share))
+        power_w = None if period.max_power_w is None else round(period.max_power_w * energy_wh / before)
+        spread.append(replace(period, energy_wh=share, max_power_w=power_w))
     return tuple(spread)

@@ -68,7 +68,7 @@ FLAGS = {
     NO_TARIFF: "There is no tariff to price it by, or none that is valid; its CDR waits, and is made once there is one.",
     UNPRICEABLE: "What its meter said is beyond any sum of money; it has no CDR.",
     NO_CONTRACT: "Nobody knows whose token it was.",
-    IMPLAUSIBLE_COST: "It costs more than 1 000 euro, or more than 50 and over 5 for each kWh (or so much of another currency).",
+    IMPLAUSIBLE_COST: "It costs more than 1 000 euro, or more than 50 and over 5 a kWh (or so much of another currency).",
     NEGATIVE_COST: "It costs less than nothing.",
     CORRECTED: "It stands for a CDR that was taken back.",
     NO_RETAIL: "What the driver pays is not known: the retail tariff that is named is not there, or not valid.",

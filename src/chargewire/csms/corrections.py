@@ -8,9 +8,8 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from chargewire.charging.cdr import Cdr, Cost
-from chargewire.charging.correcting import correction_id_of, credit_for, measured_anew
+from chargewire.charging.correcting import correction_id_of, credit_for, flagged_anew, measured_anew
 from chargewire.charging.errors import AlreadyDone, Refused, Unknown
-from chargewire.charging.flags import CORRECTED
 from chargewire.charging.pricing import check_tariff, price
 from chargewire.charging.tariff import Tariff
 from chargewire.csms.directory import Directory
@@ -64,6 +63,8 @@ async def credit(registry: Registry, cdr_id: str, body: bytes) -> Cdr:
 async def correct(registry: Registry, cdr_id: str, body: bytes) -> tuple[Cdr, Cdr]:
     """Take a CDR back and put another in its place: the credit, and the new one. Raises Unknown, Refused, AlreadyDone."""
     given = read(body, CorrectionInput)
+    if given == CorrectionInput(reason=given.reason):
+        raise Refused("nothing is said that is to be corrected: energy_wh, start, stop or tariff_id", "reason")
     for name in ("start", "stop"):
         moment: Any = getattr(given, name)
         if moment is not None and moment.tzinfo is None:
@@ -81,9 +82,8 @@ async def correct(registry: Registry, cdr_id: str, body: bytes) -> tuple[Cdr, Cd
         reimbursement=_priced(measured, cdr.reimbursement_tariff) or cdr.reimbursement,
         replaces=cdr.id,
         reason=given.reason,
-        flags=tuple(sorted({*cdr.flags, CORRECTED})),
     )
-    corrected = replace(corrected, currency=corrected.cost.currency)
+    corrected = flagged_anew(replace(corrected, currency=corrected.cost.currency))
     made = Write(
         ref=Ref("cdr", stored.ref.owner, corrected.id),
         content=corrected,

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from chargewire.charging.cdr import Cdr, Cost
+from chargewire.charging.checks import group_of
 from chargewire.charging.errors import Refused, Unknown
 from chargewire.charging.flags import FLAGS
 from chargewire.charging.measured import measured
@@ -67,7 +68,10 @@ class ReadingTold(Struct, frozen=True, kw_only=True):
 
 
 class FlagTold(Struct, frozen=True):
+    """`group`: configuration, feasibility, billing rules, final cost, or measurement."""
+
     flag: str
+    group: str
     meaning: str
 
 
@@ -228,7 +232,7 @@ def _reading(reading: Reading) -> ReadingTold:
 
 
 def _flags(flags: Sequence[str]) -> tuple[FlagTold, ...]:
-    return tuple(FlagTold(flag, FLAGS.get(flag, "")) for flag in flags)
+    return tuple(FlagTold(flag, group_of(flag), FLAGS.get(flag, "")) for flag in flags)
 
 
 def _hours(seconds: int) -> Decimal:

@@ -48,7 +48,7 @@ def as_text(told: Explanation) -> str:
     if told.incl_vat is not None:
         out += [f"{'VAT':<40}{told.vat:>12}", f"{'total including VAT':<40}{told.incl_vat:>12} {told.currency}"]
     out += ["", *_meter(told, zone)]
-    out += [f"! {flag.flag}: {flag.meaning}" for flag in told.flags]
+    out += [f"! {flag.flag} ({flag.group}): {flag.meaning}" for flag in told.flags]
     return "\n".join(out) + "\n"
 
 

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from chargewire.charging import cdr as domain
+from chargewire.charging.correcting import remark_of
 from chargewire.charging.location import Status
 from chargewire.charging.party import split_party
 from chargewire.charging.tariff import Tariff as DomainTariff
@@ -117,7 +118,7 @@ def cdr(given: domain.Cdr, last_updated: Stamp) -> Cdr:
         total_energy=kwh(given.energy_wh),
         total_time=hours(given.total_time_s),
         total_parking_time=hours(given.parking_time_s),
-        remark=given.remark,
+        remark=remark_of(given),
         total_retail_cost=number(retail.excl_vat) if retail else None,
         total_retail_cost_incl_vat=number(retail.incl_vat) if retail else None,
         total_retail_vat=number(retail.vat) if retail else None,

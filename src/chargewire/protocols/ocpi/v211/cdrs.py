@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from chargewire.charging import cdr as domain
+from chargewire.charging.correcting import remark_of
 from chargewire.charging.location import Status
 from chargewire.charging.session import Period
 from chargewire.protocols.ocpi.moments import Stamp, moment, stamped
@@ -63,7 +64,7 @@ def cdr(given: domain.Cdr, last_updated: Stamp) -> Cdr:
         total_energy=kwh(given.energy_wh),
         total_time=hours(given.total_time_s),
         total_parking_time=hours(given.parking_time_s),
-        remark=remark(given),
+        remark=clipped(remark_of(given), 255),
         last_updated=stamped(last_updated),
     )
 
@@ -71,12 +72,6 @@ def cdr(given: domain.Cdr, last_updated: Stamp) -> Cdr:
 def cdr_json(given: domain.Cdr, last_updated: Stamp) -> bytes:
     """A CDR as it is listed and pushed. Raises ValueError for a credit."""
     return _encode(cdr(given, last_updated))
-
-
-def remark(given: domain.Cdr) -> str | None:
-    """What is said in words: which CDR it stands for, and where the signed meter values are."""
-    parts = [f"replaces {given.replaces}" if given.replaces else "", given.remark or ""]
-    return clipped("; ".join(filter(None, parts)), 255)
 
 
 def periods_of(given: Cdr) -> tuple[tuple[Period, ...], datetime]:
