@@ -10,7 +10,7 @@ from chargewire.charging import location as domain
 from chargewire.charging.location import Status
 from chargewire.protocols.ocpi.moments import Stamp, moment, stamped
 from chargewire.protocols.ocpi.v211 import words
-from chargewire.protocols.ocpi.v211.texts import clipped, degrees, filled, website
+from chargewire.protocols.ocpi.v211.texts import clipped, degrees, filled, language, time_of_day, website
 
 _encode = msgspec.json.Encoder().encode
 
@@ -203,7 +203,7 @@ def location(given: domain.Location, evses: Iterable[StampedEvse], last_updated:
         coordinates=_point(given.coordinates),
         related_locations=tuple(_further_point(each) for each in given.related_locations),
         evses=tuple(evse(each, at, status=None if each.location_id == given.id else Status.REMOVED) for each, at in evses),
-        directions=_texts(given.directions),
+        directions=display_texts(given.directions),
         operator=business(given.operator),
         suboperator=business(given.suboperator),
         owner=business(given.owner),
@@ -238,7 +238,7 @@ def evse(given: domain.Evse, last_updated: Stamp, *, status: Status | None = Non
         floor_level=clipped(given.floor_level, 4),
         coordinates=_point(given.coordinates) if given.coordinates else None,
         physical_reference=clipped(given.physical_reference, 16),
-        directions=_texts(given.directions),
+        directions=display_texts(given.directions),
         parking_restrictions=_known(given.parking_restrictions, words.ParkingRestriction),
         images=_images(given.images),
         last_updated=at,
@@ -305,12 +305,13 @@ def _point(given: domain.GeoLocation) -> GeoLocation:
 
 
 def _further_point(given: domain.AdditionalGeoLocation) -> AdditionalGeoLocation:
-    name = _texts((given.name,))[0] if given.name else None
+    name = next(iter(display_texts((given.name,))), None) if given.name else None
     return AdditionalGeoLocation(degrees(given.latitude), degrees(given.longitude), name)
 
 
-def _texts(given: Iterable[domain.DisplayText]) -> tuple[DisplayText, ...]:
-    return tuple(DisplayText(each.language[:2], filled(each.text, 512)) for each in given)
+def display_texts(given: Iterable[domain.DisplayText]) -> tuple[DisplayText, ...]:
+    """Texts of which 2.1.1 can say the language."""
+    return tuple(DisplayText(known, filled(each.text, 512)) for each in given if (known := language(each.language)) is not None)
 
 
 def _images(given: Iterable[domain.Image]) -> tuple[Image, ...]:
@@ -329,15 +330,25 @@ def _images(given: Iterable[domain.Image]) -> tuple[Image, ...]:
     )
 
 
-def _hours(given: domain.Hours) -> Hours:
-    """Opening times; a 24/7 place has no regular list (2.1.1 mod_locations, Hours)."""
+def _hours(given: domain.Hours) -> Hours | None:
+    """Opening times; a 24/7 place has no regular list (2.1.1 mod_locations, Hours). None if nothing is said."""
     regular = () if given.twentyfourseven else given.regular_hours
-    return Hours(
+    hours = Hours(
         twentyfourseven=given.twentyfourseven or None,
-        regular_hours=tuple(RegularHours(each.weekday, each.period_begin, each.period_end) for each in regular),
+        regular_hours=tuple(row for each in regular if (row := _regular(each)) is not None),
         exceptional_openings=_exceptions(given.exceptional_openings),
         exceptional_closings=_exceptions(given.exceptional_closings),
     )
+    return None if hours == Hours() else hours
+
+
+def _regular(given: domain.RegularHours) -> RegularHours | None:
+    """Hours of a weekday. A period ends later than it begins and at 23:59 at the latest; None for what is no time."""
+    begin = time_of_day(given.period_begin)
+    end = "23:59" if given.period_end in ("24:00", "00:00") else time_of_day(given.period_end)
+    if begin is None or end is None or not 1 <= given.weekday <= 7:
+        return None
+    return RegularHours(given.weekday, begin, end)
 
 
 def _exceptions(given: Iterable[domain.ExceptionalPeriod]) -> tuple[ExceptionalPeriod, ...]:

@@ -11,8 +11,8 @@ from chargewire.charging import location as places
 from chargewire.charging import tariff as domain
 from chargewire.protocols.ocpi.moments import Stamp, stamped
 from chargewire.protocols.ocpi.v211 import words
-from chargewire.protocols.ocpi.v211.locations import DisplayText, EnergyMix, energy_mix
-from chargewire.protocols.ocpi.v211.texts import filled, number, website
+from chargewire.protocols.ocpi.v211.locations import DisplayText, EnergyMix, display_texts, energy_mix
+from chargewire.protocols.ocpi.v211.texts import number, website
 
 _encode = msgspec.json.Encoder().encode
 
@@ -65,7 +65,7 @@ def tariff(given: domain.Tariff, last_updated: Stamp) -> Tariff:
     return Tariff(
         id=given.id,
         currency=given.currency,
-        tariff_alt_text=tuple(DisplayText(each.language[:2], filled(each.text, 512)) for each in given.tariff_alt_text),
+        tariff_alt_text=display_texts(given.tariff_alt_text),
         tariff_alt_url=website(given.tariff_alt_url),
         elements=elements or (FREE,),
         energy_mix=energy_mix(given.energy_mix),

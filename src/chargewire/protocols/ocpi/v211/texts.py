@@ -1,9 +1,12 @@
 """Texts and numbers as OCPI 2.1.1 lets them be written: clipped to their lengths, degrees with six decimals."""
 
+import re
 from decimal import Decimal, InvalidOperation
 
 LONGEST_URL = 255
 SIX = Decimal("0.000001")
+_LANGUAGE = re.compile(r"([A-Za-z]{2})([-_].*)?", re.ASCII | re.DOTALL)
+_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 
 
 def clipped(text: str | None, length: int) -> str | None:
@@ -19,6 +22,17 @@ def filled(text: str, length: int) -> str:
 def website(url: str | None) -> str | None:
     """A URL, if 2.1.1 has room for it: half of one leads nowhere."""
     return url if url and len(url) <= LONGEST_URL else None
+
+
+def language(code: str | None) -> str | None:
+    """The two letters of ISO 639-1, also of `en-GB`; None for what begins with no such code: half of `swe` is Swahili."""
+    known = _LANGUAGE.fullmatch(code or "")
+    return known[1] if known else None
+
+
+def time_of_day(text: str) -> str | None:
+    """`HH:MM`; None for what is no time of a day."""
+    return text if _TIME_OF_DAY.fullmatch(text) else None
 
 
 def degrees(text: str) -> str:

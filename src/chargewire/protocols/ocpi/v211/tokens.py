@@ -9,7 +9,7 @@ from chargewire.charging import token as domain
 from chargewire.protocols.ocpi.moments import Stamp, moment, stamped
 from chargewire.protocols.ocpi.v211 import words
 from chargewire.protocols.ocpi.v211.locations import DisplayText
-from chargewire.protocols.ocpi.v211.texts import clipped, filled
+from chargewire.protocols.ocpi.v211.texts import clipped, filled, language
 
 _encode = msgspec.json.Encoder().encode
 
@@ -68,7 +68,7 @@ def token(given: domain.Token, last_updated: Stamp) -> Token:
         issuer=filled(given.issuer, 64),
         valid=given.valid,
         whitelist=given.whitelist,  # type: ignore[arg-type]
-        language=given.language,
+        language=language(given.language),
         last_updated=moment(given.said_at) if given.said_at else stamped(last_updated),
     )
 
