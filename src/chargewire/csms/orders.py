@@ -48,7 +48,7 @@ class Orders:
         self._awaited: dict[str, asyncio.Future[Order]] = {}
         self._starting: dict[tuple[str, str], tuple[float, Order]] = {}  # (station, token) → deadline, order
         self._invited: dict[tuple[str, str], tuple[float, TokenRef]] = {}  # (station, token) → deadline, whom to let in
-        self.on_settled: Callable[[Order], None] = lambda order: None  # told of every order of a partner that is over
+        self.on_settled: Callable[[Order], None] = lambda order: None  # told once of every order of a partner that is over
 
     async def order(
         self, station_id: str, command: Command, *, asked_by: str, timeout_s: float = 30, partner: PartnersOrder | None = None
@@ -183,6 +183,8 @@ class Orders:
     ) -> None:
         while True:
             stored = await self._stored(order.id)
+            before = _order.decode(stored.body)
+            order = replace(order, replied=before.replied)
             station = await self._journal.find("station", order.station_id.lower())
             place = _station.decode(station.body).location_id if station else ""
             message = NewMessage(
@@ -205,7 +207,7 @@ class Orders:
             except LostRace:
                 continue
             event("command.settled", station_id=order.station_id, order_id=order.id, state=order.state, error=order.error)
-            if order.reply_to and order.replied is None:
+            if order.reply_to and before.state == "PENDING":  # what follows later is no second result
                 self.on_settled(order)
             if (waiting := self._awaited.get(order.id)) and not waiting.done():
                 waiting.set_result(order)
