@@ -14,6 +14,7 @@ from chargewire.csms.partnering import Theirs, amend, connected, open_connection
 from chargewire.csms.places import put_location
 from chargewire.csms.subscribing import write_subscription
 from chargewire.csms.tariff_input import put_tariff
+from chargewire.csms.tariff_versions import drop_tariff
 from chargewire.csms.token_input import put_token
 from chargewire.journal.memory import Ref
 from chargewire.protocols.ocpi.v211.tokens import Token, token_of
@@ -137,7 +138,10 @@ async def test_a_place_that_is_withdrawn_while_we_are_down_is_removed_at_the_par
     assert (receiver.got[2].body["name"], receiver.got[2].body["evses"][0]["status"]) == ("Shown again", "UNKNOWN")
 
 
-async def test_a_tariff_that_was_deleted_while_we_were_down_is_deleted_at_the_partner(depot: Depot, receiver: Receiver) -> None:
+@pytest.mark.parametrize("forgotten", [False, True], ids=["", "changes are kept no more"])
+async def test_a_tariff_that_was_deleted_while_we_were_down_is_deleted_at_the_partner(
+    depot: Depot, receiver: Receiver, forgotten: bool
+) -> None:
     receiver.answer = strict(receiver)
     await connect(depot, receiver.url)
     await depot.dispatch()
@@ -145,13 +149,15 @@ async def test_a_tariff_that_was_deleted_while_we_were_down_is_deleted_at_the_pa
     await until(lambda: receiver.requests() == [("PUT", "/tariffs/NL/AAA/T1")])
     await asyncio.sleep(0.4)
     await depot.kill()
-    await depot.registry.drop(Ref("tariff", "NL-AAA", "T1"), "tariff", place="tariffs/NL-AAA")
+    await drop_tariff(depot.registry, "NL-AAA", "T1")
+    if forgotten:
+        await depot.journal.retain({"change": -1})
     dispatcher = await depot.dispatch()
     await until(lambda: receiver.requests()[1:] == [("DELETE", "/tariffs/NL/AAA/T1")])
     await put_tariff(depot.registry, "NL-AAA", "T2", msgspec.json.encode(TARIFF | {"id": "T2"}))
     await until(lambda: len(receiver.got) == 3)
     receiver.answer = lambda got: 404 if got.method == "DELETE" else None  # it does not have it: then all is well
-    await depot.registry.drop(Ref("tariff", "NL-AAA", "T2"), "tariff", place="tariffs/NL-AAA")
+    await drop_tariff(depot.registry, "NL-AAA", "T2")
     await until(lambda: all(not each.lag_changes and not each.waiting for each in dispatcher.status()))
 
 
