@@ -103,10 +103,10 @@ def check_party(party: str, again: str | None = None) -> str:
     return check_id(party, again, "party")
 
 
-def check_id(in_url: str, in_body: str | None, field: str) -> str:
-    """The id of the URL, if the body does not say another one. Raises Refused."""
+def check_id(in_url: str, in_body: str | None, field: str, most: int = 64) -> str:
+    """The id of the URL, if the body does not say another one; of at most so many characters. Raises Refused."""
     if in_body is not None and in_body.lower() != in_url.lower():
         raise Refused(f"the URL says {in_url!r}", field)
-    if not in_url.strip() or len(in_url) > 64 or not in_url.isascii() or not in_url.isprintable():
-        raise Refused("an id has 1 to 64 printable ASCII characters", field)
+    if not in_url.strip() or len(in_url) > most or not in_url.isascii() or not in_url.isprintable():
+        raise Refused(f"an id has 1 to {most} printable ASCII characters", field)
     return in_url

@@ -29,7 +29,7 @@ _evse = msgspec.json.Decoder(Evse)
 async def put_location(registry: Registry, location_id: str, body: bytes) -> Kept:
     """Make or change a location. Raises Refused."""
     given = read(body, LocationInput)
-    location_id = check_id(location_id, given.id, "id")
+    location_id = check_id(location_id, given.id, "id", 39)
     if known := await registry.journal.find("location", location_id.lower()):  # its id keeps the case that it came with
         location_id = known.ref.key
     owner = check_party(given.cpo)

@@ -94,7 +94,7 @@ async def put_tariff(registry: Registry, party: str, tariff_id: str, body: bytes
             raise Refused(f"there is no CPO {party!r}", "cpo")
         if given.kind != "retail":
             raise Refused("a tariff of an eMSP is a retail one", "kind")
-    tariff_id = check_id(tariff_id, given.id, "id")
+    tariff_id = check_id(tariff_id, given.id, "id", 36)
     for name in ("valid_from", "valid_until"):
         moment = getattr(given, name)
         if moment is not None and moment.tzinfo is None:

@@ -39,7 +39,7 @@ async def put_token(registry: Registry, party: str | None, uid: str, body: bytes
     Raises Refused.
     """
     given = read(body, TokenInput)
-    uid = check_id(uid, given.uid, "uid")
+    uid = check_id(uid, given.uid, "uid", 36)
     if party is None and (party := party_of_contract(given.auth_id)) is None:
         raise Refused("names no eMSP; put the token under /tokens/{emsp}/{uid}", "auth_id")
     emsp = await _emsp(registry, check_party(party))
