@@ -169,10 +169,20 @@ async def amend(registry: Registry, connection_id: str, body: bytes) -> Subscrip
 
 
 def with_token(registry: Registry, connection: Subscription) -> tuple[Subscription, str]:
-    """The connection with one more token that the partner may come with while a handshake of ours is under way (TOKEN_B)."""
-    token = new_token()
+    """The connection with one more token, that the partner may come with while a handshake of ours is under way (TOKEN_B).
+
+    Of a partner that is new it is good for no data, and dies by itself, should the handshake break off with this process. One
+    that is connected may have taken it although we do not hear so: it is good for everything from now on.
+    """
+    token, now = new_token(), registry.now()
+    new = connection.roaming is None or connection.roaming.state != "connected"
+    issued = IssuedToken(
+        hash=registry.keys.hash(token),
+        created_at=now,
+        until=now + timedelta(seconds=GRACE_S) if new else None,
+        invites=new,
+    )
     kept = tuple(each for each in connection.tokens if not each.invites)
-    issued = IssuedToken(hash=registry.keys.hash(token), created_at=registry.now(), invites=True)
     return replace(connection, tokens=(*kept, issued)), token
 
 
@@ -223,15 +233,14 @@ def unregistered(before: Subscription, steps: tuple[Step, ...] = ()) -> Subscrip
     return replace(bare, roaming=replace(bare.roaming, state="unregistered", steps=steps[-MOST_STEPS:]))
 
 
-def failed(before: Subscription, steps: tuple[Step, ...]) -> Subscription:
-    """The connection after a handshake that came to nothing: as it was, with the steps; TOKEN_B is withdrawn.
+def failed(before: Subscription, steps: tuple[Step, ...], withdrawn: str = "") -> Subscription:
+    """The connection after a handshake that came to nothing: as it was, with the steps. TOKEN_A of ours stays good.
 
-    TOKEN_A of ours (if it is we who invited) stays good.
+    `withdrawn`: hash of the TOKEN_B that is dead with it.
     """
     roaming = before.roaming
     assert roaming is not None
-    ours = roaming.state == "invited"
-    tokens = before.tokens if ours else tuple(each for each in before.tokens if not each.invites)
+    tokens = tuple(each for each in before.tokens if each.hash != withdrawn)
     return replace(before, tokens=tokens, roaming=replace(roaming, steps=steps[-MOST_STEPS:]))
 
 

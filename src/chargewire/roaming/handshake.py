@@ -5,7 +5,8 @@ before our POST goes out, since the partner calls back while the POST is open, a
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import msgspec
 
@@ -29,14 +30,14 @@ from chargewire.protocols.ocpi import codes
 from chargewire.protocols.ocpi.v211 import reading
 from chargewire.protocols.ocpi.v211.credentials import Credentials, credentials
 from chargewire.protocols.ocpi.versions import Version, VersionDetails, rank
-from chargewire.roaming.calls import Declined, PartnerCalls, PartnerError, Replied, Unreachable
+from chargewire.roaming.calls import Declined, PartnerCalls, PartnerError, Replied, Unreachable, without
 from chargewire.sharing.subscription import Roaming, Step, Subscription
 
 CALL_S = 5.0
 ANSWER_S = 1.0  # until a partner that registers has our answer and knows its own new token
 VERSIONS = ("2.1.1",)  # that we speak
-VERSION = "2.1.1"
 ENCODINGS = {"raw": "base64", "base64": "raw"}
+MODULES = ("credentials", "locations", "sessions", "cdrs", "tariffs", "tokens", "commands")  # others are not kept
 NEEDED = {  # modules that a partner of our role can be needed for
     "CPO": ("locations", "sessions", "cdrs", "tariffs", "tokens"),
     "EMSP": ("locations", "sessions", "cdrs", "tariffs", "tokens", "commands"),
@@ -63,51 +64,40 @@ class Handshakes:
     def __init__(self, registry: Registry, calls: PartnerCalls) -> None:
         self._registry = registry
         self._calls = calls
+        self._under_way: set[str] = set()  # connections that a handshake of ours is going on with
         self.public_url = ""
 
     # we start
 
     async def connect(self, connection_id: str) -> Subscription:
         """Go through a handshake with the TOKEN_A that the partner gave us. Raises Unknown, Refused, HandshakeFailed."""
-        roaming = await self._asked(connection_id)
-        log = _Log(self._registry)
-        try:
-            theirs = await self._look(roaming.versions_url, self._said(roaming), roaming, log)
-            token_b = await self._expect_call_back(connection_id)
-            theirs = await self._register("POST", theirs, roaming, token_b, log)
-            return await self._complete(connection_id, theirs, token_b, log)
-        except (HandshakeFailed, Refused) as error:
-            raise await self._broken_off(connection_id, error, log) from error
+        with self._alone(connection_id):
+            roaming = await self._asked(connection_id)
+            return await self._exchange("POST", connection_id, roaming)
 
     async def renew(self, connection_id: str) -> Subscription:
         """Rotate both tokens and learn the partner's endpoints anew (PUT credentials). Raises as `connect`."""
-        connection, _ = await stored_connection(self._registry, connection_id)
-        roaming = _connected(connection)
-        log = _Log(self._registry)
-        try:
-            theirs = await self._look(roaming.versions_url, self._said(roaming), roaming, log)
-            token_b = await self._expect_call_back(connection_id)
-            theirs = await self._register("PUT", theirs, roaming, token_b, log)
-            return await self._complete(connection_id, theirs, token_b, log)
-        except (HandshakeFailed, Refused) as error:
-            raise await self._broken_off(connection_id, error, log) from error
+        with self._alone(connection_id):
+            connection, _ = await stored_connection(self._registry, connection_id)
+            return await self._exchange("PUT", connection_id, _connected(connection))
 
     async def unregister(self, connection_id: str, *, anyway: bool = False) -> Subscription:
         """DELETE credentials. `anyway`: also if the partner does not hear it. Raises Unknown, Refused, HandshakeFailed."""
-        connection, _ = await stored_connection(self._registry, connection_id)
-        roaming = _connected(connection)
-        log = _Log(self._registry)
-        url = roaming.endpoints.get("credentials", "")
-        try:
-            await self._calls.call("DELETE", url, self._said(roaming), encoding=roaming.token_encoding)
-            log.done("DELETE credentials")
-        except PartnerError as error:
-            gone = isinstance(error, Declined) and error.status in (401, 404, 405)
-            log.failed("DELETE credentials", str(error))
-            if not (anyway or gone):
-                broken = HandshakeFailed(codes.UNUSABLE_API, f"the partner was not told: {error}")
-                raise await self._broken_off(connection_id, broken, log) from error
-        after = await change_connection(self._registry, connection_id, lambda before: unregistered(before, log.steps))
+        with self._alone(connection_id):
+            connection, _ = await stored_connection(self._registry, connection_id)
+            roaming = _connected(connection)
+            log = _Log(self._registry)
+            url = roaming.endpoints.get("credentials", "")
+            try:
+                await self._calls.call("DELETE", url, self._said(roaming), encoding=roaming.token_encoding)
+                log.done("DELETE credentials")
+            except PartnerError as error:
+                gone = isinstance(error, Declined) and error.status in (401, 404, 405)
+                log.failed("DELETE credentials", str(error))
+                if not (anyway or gone):
+                    broken = HandshakeFailed(codes.UNUSABLE_API, f"the partner was not told: {error}")
+                    raise await self._broken_off(connection_id, broken, log) from error
+            after = await change_connection(self._registry, connection_id, lambda before: unregistered(before, log.steps))
         event("partner.unregistered", connection_id=connection_id, by="us")
         return after
 
@@ -155,7 +145,32 @@ class Handshakes:
 
     # inside
 
+    @contextmanager
+    def _alone(self, connection_id: str) -> Iterator[None]:
+        """One handshake of ours at a time. Raises Refused."""
+        if connection_id in self._under_way:
+            raise Refused("is in the middle of a handshake", "state")
+        self._under_way.add(connection_id)
+        try:
+            yield
+        finally:
+            self._under_way.discard(connection_id)
+
+    async def _exchange(self, method: str, connection_id: str, roaming: Roaming) -> Subscription:
+        """Each side's credentials for the other's."""
+        log, token_b = _Log(self._registry), ""
+        try:
+            theirs = await self._look(roaming.versions_url, self._said(roaming), roaming, log)
+            token_b = await self._expect_call_back(connection_id)
+            theirs = await self._register(method, theirs, roaming, token_b, log)
+            return await self._complete(connection_id, theirs, token_b, log)
+        except (HandshakeFailed, Refused) as error:
+            kept = method == "PUT" and log.perhaps_taken  # the partner says TOKEN_B from now on, perhaps
+            raise await self._broken_off(connection_id, error, log, "" if kept else token_b) from error
+
     async def _taken_in(self, connection: Subscription, version: int, body: bytes, url: str, what: str) -> Credentials:
+        if connection.id in self._under_way:  # two at once in both directions would each take the other's tokens for old ones
+            raise HandshakeFailed(codes.SERVER_ERROR, "a handshake of ours is under way: try again")
         log = _Log(self._registry)
         roaming = connection.roaming
         assert roaming is not None
@@ -195,7 +210,7 @@ class Handshakes:
         best = max(ours, key=lambda each: rank(each.version))
         self._check_url(best.url, "version url", log)
         details = self._object(VersionDetails, await self._get(best.url, token, encoding, "GET version details", log), log)
-        endpoints = {each.identifier: each.url for each in details.endpoints}
+        endpoints = {each.identifier: each.url for each in details.endpoints if each.identifier in MODULES}
         missing = [name for name in self._needed(roaming) if name not in endpoints]
         if missing:
             raise log.over("modules compared", codes.NO_MATCHING_ENDPOINTS, f"the partner has no {', '.join(missing)}")
@@ -253,11 +268,14 @@ class Handshakes:
 
     async def _register(self, method: str, theirs: Theirs, roaming: Roaming, token_b: str, log: "_Log") -> Theirs:
         """Give our credentials, with TOKEN_B; the partner calls back before it answers with its own."""
+        log.hide(token_b)
         body = msgspec.json.encode(self.own(roaming, token_b))
         url, what = theirs.endpoints["credentials"], f"{method} credentials"
+        log.perhaps_taken = True
         try:
             reply, encoding = await self._call(method, url, theirs.token, theirs.encoding, what, log, body)
         except Declined as error:
+            log.perhaps_taken = not error.code and error.status // 100 != 4  # a proxy's word is not the partner's
             if error.status == 405:
                 why = f"{error}: the partner has us as {'registered' if method == 'POST' else 'not registered'}"
                 raise log.over(what, codes.UNUSABLE_API, f"{why}; it must unregister us and give a new token") from error
@@ -271,19 +289,37 @@ class Handshakes:
 
     async def _complete(self, connection_id: str, theirs: Theirs, token_b: str, log: "_Log") -> Subscription:
         token_hash = self._registry.keys.hash(token_b)
-        after = await change_connection(
-            self._registry,
-            connection_id,
-            lambda before: connected(self._registry, before, theirs, token_hash, tuple(log.steps)),
-        )
+
+        def changed(before: Subscription) -> Subscription:
+            if all(each.hash != token_hash for each in before.tokens):
+                raise Refused("was invited anew, or left, meanwhile", "state")
+            return connected(self._registry, before, theirs, token_hash, log.steps)
+
+        try:
+            after = await change_connection(self._registry, connection_id, changed)
+        except Refused:
+            await self._take_back(connection_id, theirs, log)
+            raise
         event("partner.connected", connection_id=connection_id, partner=theirs.party, started_by="us")
         return after
 
-    async def _broken_off(self, connection_id: str, error: HandshakeFailed | Refused, log: "_Log") -> HandshakeFailed:
-        """Leave the connection as it was, with the steps, and say what is wrong."""
+    async def _take_back(self, connection_id: str, theirs: Theirs, log: "_Log") -> None:
+        """The partner has us as registered, and nothing will come of it: it should not go on thinking so."""
+        now, _ = await stored_connection(self._registry, connection_id)
+        if now.roaming is None or now.roaming.state == "connected":
+            return
+        with suppress(PartnerError):
+            await self._calls.call("DELETE", theirs.endpoints["credentials"], theirs.token, encoding=theirs.encoding)
+            log.done("DELETE credentials", "taken back")
+
+    async def _broken_off(
+        self, connection_id: str, error: HandshakeFailed | Refused, log: "_Log", token_b: str = ""
+    ) -> HandshakeFailed:
+        """Leave the connection as it was, with the steps and without TOKEN_B, and say what is wrong."""
+        withdrawn = self._registry.keys.hash(token_b) if token_b else ""
         if isinstance(error, Refused):
             log.failed("partner checked", str(error))
-        await change_connection(self._registry, connection_id, lambda before: failed(before, tuple(log.steps)))
+        await change_connection(self._registry, connection_id, lambda before: failed(before, log.steps, withdrawn))
         event("partner.handshake_failed", connection_id=connection_id, why=error)
         code = codes.INVALID_PARAMETERS if isinstance(error, Refused) else error.code
         return HandshakeFailed(code, str(error), log.steps)
@@ -317,6 +353,12 @@ class _Log:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._steps: list[Step] = []
+        self.perhaps_taken = False  # whether the partner may have taken our credentials
+        self._secrets: list[str] = []
+
+    def hide(self, token: str) -> None:
+        """Have a token left out, wherever a partner repeats it."""
+        self._secrets.append(token)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -326,12 +368,13 @@ class _Log:
         self._steps.append(Step(at=self._registry.now(), what=what, ok=True, detail=detail[:500]))
 
     def failed(self, what: str, detail: str) -> None:
-        self._steps.append(Step(at=self._registry.now(), what=what, ok=False, detail=detail[:500]))
+        detail = without(detail, *self._secrets)[:500]
+        self._steps.append(Step(at=self._registry.now(), what=what, ok=False, detail=detail))
 
     def over(self, what: str, code: int, message: str) -> HandshakeFailed:
         """The failure that ends the handshake."""
         self.failed(what, message)
-        return HandshakeFailed(code, f"{what}: {message}", self._steps)
+        return HandshakeFailed(code, f"{what}: {without(message, *self._secrets)[:500]}", self._steps)
 
 
 def _introduced(theirs: Theirs, said: Credentials) -> Theirs:
