@@ -9,7 +9,7 @@ from chargewire.api.gate import enter_partner
 from chargewire.api.ocpi_faults import json_body
 from chargewire.api.ocpi_versions import answer
 from chargewire.charging.errors import Unknown
-from chargewire.charging.token import Token
+from chargewire.charging.token import Allowed, Token
 from chargewire.charging.tokens import verdict
 from chargewire.journal.memory import Ref
 from chargewire.protocols.ocpi.v211 import reading
@@ -28,7 +28,8 @@ async def authorize(request: Asking, token_uid: FromPath[str]) -> Response[bytes
     if stored is None:
         raise Unknown("token", token_uid)
     allowed = verdict(_token.decode(stored.body), partner.api.now())
-    return answer(request, AuthorizationInfo(allowed=ALLOWED[allowed], location=where))
+    here = where if allowed is Allowed.ACCEPTED else None  # where the driver may charge (2.1.1 AuthorizationInfo.location)
+    return answer(request, AuthorizationInfo(allowed=ALLOWED[allowed], location=here))
 
 
 EMSP = [authorize]

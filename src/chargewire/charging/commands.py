@@ -116,7 +116,7 @@ class Order(Struct, frozen=True, kw_only=True):
     """A command on its way. Journal kind `command`, owner = the CPO, key = `id`, state = `state`.
 
     One that a roaming partner asked for has its `connection_id`, and `reply_to`, where the result is to be told; `replied` is
-    when that was done, or given up. `token`: who is to be let in by it without being asked about again.
+    when that was done, or given up, for what `reply_error` says. `token`: who is let in by it without being asked about again.
     """
 
     id: str
@@ -130,4 +130,5 @@ class Order(Struct, frozen=True, kw_only=True):
     connection_id: str = ""
     reply_to: str = ""
     replied: datetime | None = None
+    reply_error: str | None = None
     token: TokenRef | None = None

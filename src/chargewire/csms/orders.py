@@ -1,7 +1,7 @@
 """Commands to stations: asked for, carried out by whoever holds the socket, answered, all of it in the journal."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
@@ -47,7 +47,7 @@ class Orders:
         self._tasks: set[asyncio.Task[None]] = set()
         self._awaited: dict[str, asyncio.Future[Order]] = {}
         self._starting: dict[tuple[str, str], tuple[float, Order]] = {}  # (station, token) → deadline, order
-        self._invited: dict[tuple[str, str], tuple[float, TokenRef]] = {}  # (station, token) → deadline, whom to let in
+        self._invited: dict[tuple[str, str], tuple[float, Order]] = {}  # (station, token) → deadline, whose token is let in
         self.on_settled: Callable[[Order], None] = lambda order: None  # told once of every order of a partner that is over
 
     async def order(
@@ -96,21 +96,21 @@ class Orders:
 
     def invited(self, station_id: str, token_uid: str) -> TokenRef | None:
         """Whom a partner's command has just started at a station: nobody is asked about it again (2.1.1 mod_commands)."""
-        deadline, token = self._invited.get((station_id, token_uid.casefold()), (0.0, None))
-        return token if deadline > monotonic() else None
+        deadline, order = self._invited.get((station_id, token_uid.casefold()), (0.0, None))
+        return order.token if order is not None and deadline > monotonic() else None
 
     async def unanswered(self, owners: tuple[str, ...], since: int) -> list[Order]:
         """Orders of partners that are over, and whose result was not told yet; since a stamp."""
-        states = ("ANSWERED", "FAILED", "TIMEOUT")
-        query = ListQuery(kind="command", owners=owners, states=states, updated_from=since, limit=1000)
-        found = [_order.decode(stored.body) for stored in (await self._journal.walk(query)).rows] if owners else []
-        return [order for order in found if order.reply_to and order.replied is None]
+        query = ListQuery(
+            kind="command", owners=owners, states=("ANSWERED", "FAILED", "TIMEOUT"), updated_from=since, limit=1000
+        )
+        return [order async for order in self._listed(query) if order.reply_to and order.replied is None]
 
-    async def replied(self, order_id: str) -> None:
-        """The partner was told the result, or it was given up."""
+    async def replied(self, order_id: str, error: str | None = None) -> None:
+        """The partner was told the result; or it was given up, for the reason that `error` says."""
         while True:
             stored = await self._stored(order_id)
-            order = replace(_order.decode(stored.body), replied=self._clock())
+            order = replace(_order.decode(stored.body), replied=self._clock(), reply_error=error)
             write = Write(ref=stored.ref, content=order, expect=stored.version, what="replied", state=order.state)
             with suppress(LostRace):
                 await self._journal.append(Unit(place="commands", writes=[write]))
@@ -122,7 +122,14 @@ class Orders:
                 now = monotonic()
                 self._invited = {key: each for key, each in self._invited.items() if each[0] > now}
             key = (order.station_id, order.command.token_uid.casefold())
-            self._invited[key] = (monotonic() + timeout_s + START_TIMEOUT_S, order.token)
+            self._invited[key] = (monotonic() + timeout_s + START_TIMEOUT_S, order)
+
+    def _uninvite(self, order: Order) -> None:
+        """The station will not start: whoever comes now is asked about as anybody is."""
+        if isinstance(order.command, StartCharging):
+            key = (order.station_id, order.command.token_uid.casefold())
+            if key in self._invited and self._invited[key][1].id == order.id and key not in self._starting:
+                del self._invited[key]
 
     async def order_state(self, order_id: str) -> Order:
         """What became of an order. Raises Unknown."""
@@ -153,6 +160,8 @@ class Orders:
             self._starting[key] = (monotonic() + START_TIMEOUT_S, settled)
         if result is not None and result.status in ("Accepted", "RebootRequired"):
             await self._accepted(order)
+        elif settled.state != "TIMEOUT":  # what is late may come all the same
+            self._uninvite(order)
         await self._become(settled, action=action, message_id=message_id, call=call, answer=answer)
 
     def started(self, station_id: str, _connector: int, token_uid: str, session_id: str) -> None:
@@ -171,12 +180,22 @@ class Orders:
 
     async def give_up_old(self, owners: tuple[str, ...]) -> None:
         """After a start: what was under way when the process ended will not be answered any more."""
-        query = ListQuery(kind="command", owners=owners, states=("PENDING", "ANSWERED"), limit=1000)
+        query = ListQuery(kind="command", owners=owners, states=("PENDING", "ANSWERED", "TIMEOUT"), limit=1000)
         since = to_stamp(self._clock() - timedelta(seconds=START_TIMEOUT_S))
-        for stored in (await self._journal.walk(replace(query, updated_from=since))).rows:
-            self._invite(_order.decode(stored.body), 0)  # the station may still begin what it was asked to
-        for stored in (await self._journal.walk(replace(query, states=("PENDING",)))).rows:
-            await self._become(replace(_order.decode(stored.body), state="TIMEOUT", error="the platform was restarted"))
+        async for order in self._listed(replace(query, updated_from=since)):
+            if order.answer is None or order.answer.status == "Accepted":
+                self._invite(order, 0)  # the station may still begin what it was asked to
+        for order in [order async for order in self._listed(replace(query, states=("PENDING",)))]:
+            await self._become(replace(order, state="TIMEOUT", error="the platform was restarted"))
+
+    async def _listed(self, query: ListQuery) -> AsyncIterator[Order]:
+        while query.owners:
+            page = await self._journal.walk(query)
+            for stored in page.rows:
+                yield _order.decode(stored.body)
+            if page.next is None:
+                return
+            query = replace(query, after=tuple(page.next))
 
     async def _become(
         self, order: Order, *, action: str = "", message_id: str = "", call: bytes = b"", answer: bytes = b""
@@ -184,7 +203,7 @@ class Orders:
         while True:
             stored = await self._stored(order.id)
             before = _order.decode(stored.body)
-            order = replace(order, replied=before.replied)
+            order = replace(order, replied=before.replied, reply_error=before.reply_error)
             station = await self._journal.find("station", order.station_id.lower())
             place = _station.decode(station.body).location_id if station else ""
             message = NewMessage(

@@ -7,6 +7,8 @@ from chargewire.charging.commands import Order, StartCharging, StopCharging, Unl
 from chargewire.charging.errors import Unknown
 from chargewire.charging.location import Evse, Location, Status
 from chargewire.charging.session import Session, SessionStatus
+from chargewire.charging.token import Token
+from chargewire.charging.tokens import may_charge_at
 from chargewire.journal.memory import Journal, Ref
 
 ACCEPTED, REJECTED, NOT_SUPPORTED, TIMEOUT, UNKNOWN_SESSION = (
@@ -30,17 +32,21 @@ class Errand(Struct, frozen=True):
     command: StartCharging | StopCharging | Unlock
 
 
-async def to_start(journal: Journal, party: str, location_id: str, evse_uid: str | None, token_uid: str) -> Errand | None:
-    """A start at an EVSE of a published place, the named one or one that is free; None if there is none. Raises Unknown."""
-    evses = [evse for evse in await _standing(journal, party, location_id) if evse_uid in (None, evse.uid)]
+async def to_start(journal: Journal, party: str, location_id: str, evse_uid: str | None, token: Token) -> Errand | None:
+    """A start at an EVSE of a published place, the named one or one that is free; None if there is none.
+
+    None also if the token is blocked, or not among those that the place is for. Raises Unknown.
+    """
+    location, standing = await _standing(journal, party, location_id)
+    evses = [evse for evse in standing if evse_uid is None or evse.uid.casefold() == evse_uid.casefold()]
     if evse_uid is not None and not evses:
         raise Unknown("location", f"{location_id}/{evse_uid}")
     free = [evse for evse in evses if evse_uid is not None or evse.status in FREE]
-    if not free:
+    if not free or not token.valid or not may_charge_at(token, location):
         return None
     best = min(free, key=lambda evse: FREE.index(evse.status) if evse.status in FREE else len(FREE))
     number = min(connector.connector_id for connector in best.connectors)
-    return Errand(best.station_id, StartCharging(token_uid=token_uid, connector_number=number))
+    return Errand(best.station_id, StartCharging(token_uid=token.uid, connector_number=number))
 
 
 async def to_stop(journal: Journal, party: str, partner: str, session_id: str) -> Errand | None:
@@ -54,7 +60,8 @@ async def to_stop(journal: Journal, party: str, partner: str, session_id: str) -
 
 async def to_unlock(journal: Journal, party: str, location_id: str, evse_uid: str, connector_id: str) -> Errand:
     """An unlock of a connector of a published place. Raises Unknown."""
-    for evse in await _standing(journal, party, location_id):
+    _, standing = await _standing(journal, party, location_id)
+    for evse in standing:
         for connector in evse.connectors if evse.uid.lower() == evse_uid.lower() else ():
             if connector.id == connector_id:
                 return Errand(evse.station_id, Unlock(connector_number=connector.connector_id))
@@ -63,7 +70,7 @@ async def to_unlock(journal: Journal, party: str, location_id: str, evse_uid: st
 
 def result_of(order: Order) -> str:
     """What came of an order: a start that is accepted means that the station will try (2.1.1 mod_commands)."""
-    if order.state == "ANSWERED" and order.answer is not None:
+    if order.answer is not None:
         status = order.answer.status
         return ACCEPTED if status in _YES else NOT_SUPPORTED if status == "NotSupported" else REJECTED
     if order.state == "TIMEOUT":
@@ -72,11 +79,11 @@ def result_of(order: Order) -> str:
     return NOT_SUPPORTED if unknown else REJECTED
 
 
-async def _standing(journal: Journal, party: str, location_id: str) -> list[Evse]:
+async def _standing(journal: Journal, party: str, location_id: str) -> tuple[Location, list[Evse]]:
     stored = await journal.get(Ref("location", party, location_id))
     location = _location.decode(stored.body) if stored else None
     if stored is None or location is None or not location.publish:
         raise Unknown("location", location_id)
     found = await journal.get_many([Ref("evse", party, uid) for uid in location.evse_uids])
     evses = [_evse.decode(each.body) for each in found.values() if not each.deleted]
-    return [evse for evse in evses if evse.status is not Status.REMOVED and evse.location_id == location.id]
+    return location, [evse for evse in evses if evse.status is not Status.REMOVED and evse.location_id == location.id]

@@ -27,8 +27,8 @@ from chargewire.journal.memory import Ref, Unit, Write
 from chargewire.journal.stamps import to_stamp
 from chargewire.log import event, trouble
 from chargewire.protocols.ocpi.v211 import commands, reading
-from chargewire.protocols.ocpi.v211.tokens import Token, token, token_of
-from chargewire.roaming.calls import PartnerCalls, PartnerError
+from chargewire.protocols.ocpi.v211.tokens import Token, token
+from chargewire.roaming.calls import Declined, PartnerCalls, PartnerError
 from chargewire.roaming.receiving import keep_token
 from chargewire.sharing.keys import Keys
 from chargewire.sharing.subscription import Roaming, Subscription
@@ -96,8 +96,8 @@ class Commands:
         whom = None
         match asked:
             case commands.StartSession():
-                whom = await self._driver(connection, heard.content["token"])
-                errand = await to_start(journal, party, asked.location_id, asked.evse_uid, whom.uid)
+                whom = await self._driver(roaming, heard.content["token"])
+                errand = await to_start(journal, party, asked.location_id, asked.evse_uid, whom)
                 nothing = REJECTED
             case commands.StopSession():
                 errand, nothing = await to_stop(journal, party, roaming.partner, asked.session_id), UNKNOWN_SESSION
@@ -121,16 +121,15 @@ class Commands:
             return REJECTED
         return "ACCEPTED"
 
-    async def _driver(self, connection: Subscription, content: Any) -> OurToken:
+    async def _driver(self, roaming: Roaming, content: Any) -> OurToken:
         """The token of a start: it need not be known, and is from now on (2.1.1 mod_commands, StartSession.token)."""
-        heard = reading.understood(Token, content)
-        assert connection.roaming is not None
-        await keep_token(self._registry, connection.roaming, heard)
-        return token_of(heard.value)
+        return (await keep_token(self._registry, roaming, reading.understood(Token, content))).token
 
     def _check_reply(self, roaming: Roaming, url: str) -> None:
-        """A result is posted to nobody but the partner itself."""
-        self._registry.check_url(url, "response_url")
+        """A result is posted to nobody but the partner itself; it may know by a query what it is the result of."""
+        if not url.isascii() or not url.isprintable() or " " in url or "#" in url:
+            raise Refused("must be a URL in ASCII, without a fragment", "response_url")
+        self._registry.check_url(url.partition("?")[0], "response_url")
         known = {urlsplit(each).hostname for each in (roaming.versions_url, *roaming.endpoints.values())}
         if urlsplit(url).hostname not in known:
             raise Refused("is at a host that is not known of the partner", "response_url")
@@ -141,25 +140,36 @@ class Commands:
         task.add_done_callback(self._tasks.discard)
 
     async def _tell(self, order: Order) -> None:
-        """Post the result, and remember that it was told."""
-        found = self._registry.directory.subscription(order.connection_id)
-        roaming = found.roaming if found else None
+        """Post the result, and remember that it was told, or why not."""
         body = msgspec.json.encode(commands.CommandResponse(result=result_of(order)))  # type: ignore[arg-type]
-        for wait_s in TRIES_S if roaming is not None and roaming.token else ():
+        why: str | None = None
+        for wait_s in TRIES_S:
             await asyncio.sleep(wait_s)
-            assert roaming is not None
+            found = self._registry.directory.subscription(order.connection_id)
+            if found is None or found.state != "live" or found.roaming is None or not found.roaming.token:
+                why = "the connection is suspended or over"
+                break
             try:
-                said = self._keys.open(roaming.token, PARTNER_TOKEN)
-                await self._calls.call("POST", order.reply_to, said, encoding=roaming.token_encoding, body=body)
+                await self._post(found.roaming, order.reply_to, body)
             except PartnerError as error:
+                why = str(error)[:500]
                 trouble("partner.result_not_told", order_id=order.id, why=error)
             else:
+                why = None
                 event("partner.result_told", order_id=order.id, result=result_of(order))
                 break
         try:
-            await self._orders.replied(order.id)
+            await self._orders.replied(order.id, why)
         except (MemoryUnavailable, Unknown) as error:
             trouble("partner.result_not_kept", order_id=order.id, why=error)
+
+    async def _post(self, roaming: Roaming, url: str, body: bytes) -> None:
+        said = self._keys.open(roaming.token, PARTNER_TOKEN)
+        try:
+            await self._calls.call("POST", url, said, encoding=roaming.token_encoding, body=body)
+        except Declined as error:
+            if error.code or not 200 <= error.status < 300:  # else it took the result, and forgot the envelope
+                raise
 
     # as eMSP
 
@@ -184,18 +194,17 @@ class Commands:
             reply = await self._calls.call("POST", url, said, encoding=roaming.token_encoding, body=body)
             direct = reading.read_answer(commands.CommandResponse, reply.data).value.result
         except (PartnerError, Refused) as error:
-            return await self._became(sent.id, state="FAILED", error=str(error)[:500])
+            return await self._became(sent.id, ("SENT",), state="FAILED", error=str(error)[:500])
         event("partner.commanded", command=command, command_id=sent.id, direct=direct)
-        return await self._became(sent.id, direct=direct, **({} if direct == "ACCEPTED" else {"state": direct}))
+        return await self._became(sent.id, ("SENT",), state="SENT" if direct == "ACCEPTED" else direct, direct=direct)
 
     async def heard(self, connection: Subscription, command: str, command_id: str, body: bytes) -> None:
-        """A partner tells the result of a command. Raises Unknown, Refused."""
+        """A partner tells the result of a command; the first one counts. Raises Unknown, Refused."""
         sent = await self.sent(connection, command_id)
         if sent.command != command:
             raise Unknown("command", command_id)
         result = reading.understood(commands.CommandResponse, reading.decoded(body)).value.result
-        if sent.state in ("SENT", "TIMEOUT"):
-            await self._became(sent.id, state=result)
+        await self._became(sent.id, ("SENT", "FAILED"), state=result, error="")  # FAILED: the direct answer was lost
 
     async def sent(self, connection: Subscription, command_id: str) -> SentCommand:
         """A command of ours as it stands. Raises Unknown."""
@@ -220,14 +229,15 @@ class Commands:
             asked["token"] = msgspec.to_builtins(token(ours, stored.last_updated))
         return msgspec.json.encode(reading.understood(kind, asked).value)
 
-    async def _became(self, command_id: str, **changes: Any) -> SentCommand:
+    async def _became(self, command_id: str, states: tuple[str, ...], **changes: Any) -> SentCommand:
+        """Change a command that is in one of these states; what came too late changes nothing but `direct`."""
+
         async def once() -> SentCommand:
             stored = await self._registry.journal.get(Ref("sentcommand", "", command_id))
             assert stored is not None, command_id
             before = _sent.decode(stored.body)
-            if before.state != "SENT" and "state" not in changes:  # its result was faster than its direct answer
-                return before
-            after = replace(before, **changes)
+            late = before.state not in states  # the result of a command may be faster than its direct answer
+            after = replace(before, direct=changes.get("direct", before.direct)) if late else replace(before, **changes)
             await self._keep(after, stored.version)
             return after
 
