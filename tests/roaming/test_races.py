@@ -1,0 +1,209 @@
+"""What must not happen to a connection when two things happen to it at once, and what a suspended one is."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from chargewire.csms import partnering
+from journeys.foreign_station import foreign_station, minutes
+from journeys.world import Asked, ask, token, until
+from roaming.pair import Pair
+from roaming.test_handshake import Them, partner
+from roaming.test_roaming import authorized, received
+
+UID = "04DDEEFF"
+
+
+class Hold:
+    """Holds a partner's answer to one path; lets every other pass."""
+
+    def __init__(self, them: Them, path_end: str, *, answered: bool = False) -> None:
+        """`answered`: what is asked has its effect, only the answer is late."""
+        self.reached = asyncio.Event()
+        self.released = asyncio.Event()
+        self.bodies: list[Any] = []
+        otherwise: Callable[[web.Request], Awaitable[web.StreamResponse]] = them.answer
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            if not request.path.endswith(path_end):
+                return await otherwise(request)
+            self.bodies.append(await request.json() if request.body_exists else None)
+            early = await otherwise(request) if answered else None
+            self.reached.set()
+            await self.released.wait()
+            return early or await otherwise(request)
+
+        them.answer = answer  # type: ignore[method-assign]
+
+
+async def connected_cpo(both: Pair, them: Them) -> Any:
+    wanted = both.wanted("cpo") | {"versions_url": them.url, "token": "their-token-a"}
+    return await both.cpo.admin("POST", "/partners", wanted)
+
+
+async def good_for(both: Pair, said: str) -> tuple[int, int]:
+    """The HTTP status that a token of a partner gets from versions, and from data."""
+    versions = await ask("GET", f"{both.cpo.url}/ocpi/cpo/versions", said)
+    data = await ask("GET", f"{both.cpo.url}/ocpi/cpo/2.1.1/locations", said)
+    return versions.status, data.status
+
+
+async def test_a_connection_that_was_left_in_the_middle_of_a_rotation_does_not_come_back(both: Pair) -> None:
+    async with partner() as them:
+        made = await connected_cpo(both, them)
+        first = them.token_b
+        held = Hold(them, "/credentials")
+        rotating = asyncio.create_task(both.cpo.tried("POST", f"/partners/{made['id']}/rotate"))
+        await held.reached.wait()
+        left = await ask("DELETE", f"{both.cpo.url}/ocpi/cpo/2.1.1/credentials", first)
+        assert left.body["status_code"] == 1000
+        held.released.set()
+        assert (await rotating).status == 422
+        after = await both.cpo.partner(made["id"])
+        assert (after["state"], after["pushes"]) == ("unregistered", [])
+        for said in (first, them.token_b):
+            assert await good_for(both, said) == (401, 401)
+
+
+async def test_an_invitation_in_the_middle_of_a_handshake_stands_and_the_partner_hears_that_it_is_off(
+    both: Pair,
+) -> None:
+    async with partner() as them:
+        them.how = {"status": 503}
+        failed = await both.cpo.tried(
+            "POST", "/partners", both.wanted("cpo") | {"versions_url": them.url, "token": "their-token-a"}
+        )
+        them.mend()
+        held = Hold(them, "/credentials")
+        connecting = asyncio.create_task(both.cpo.tried("POST", f"/partners/{failed.body['id']}/connect"))
+        await held.reached.wait()
+        invited = await both.cpo.admin("POST", f"/partners/{failed.body['id']}/invite")
+        held.released.set()
+        assert (await connecting).status == 422
+        assert len(held.bodies) == 2
+        assert held.bodies[1] is None  # DELETE
+        assert (await both.cpo.partner(invited["id"]))["state"] == "invited"
+        assert await good_for(both, them.token_b) == (401, 401)
+        assert await good_for(both, invited["token"]) == (200, 401)
+
+
+async def test_of_what_an_operator_starts_twice_the_second_is_refused(both: Pair) -> None:
+    async with partner() as them:
+        made = await connected_cpo(both, them)
+        held = Hold(them, "/credentials")
+        rotating = asyncio.create_task(both.cpo.tried("POST", f"/partners/{made['id']}/rotate"))
+        await held.reached.wait()
+        for what in ("rotate", "unregister"):
+            second = await both.cpo.tried("POST", f"/partners/{made['id']}/{what}")
+            assert (second.status, second.body["field"]) == (422, "state")
+        held.released.set()
+        assert (await rotating).status == 200
+        assert await good_for(both, them.token_b) == (200, 200)
+
+
+async def test_when_both_sides_rotate_at_once_they_still_know_each_other_once_the_old_tokens_are_dead(
+    both: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partnering, "GRACE_S", 0.5)
+    cpo, emsp = await both.connected()
+    await received(both.emsp, emsp, "locations")
+    for pause_s in (0.0, 0.0, 0.01, 0.03, 0.06, 0.1):
+
+        async def later(pause_s: float = pause_s) -> Asked:
+            await asyncio.sleep(pause_s)
+            return await both.emsp.tried("POST", f"/partners/{emsp['id']}/rotate")
+
+        answers = await asyncio.gather(both.cpo.tried("POST", f"/partners/{cpo['id']}/rotate"), later())
+        assert {answer.status for answer in answers} <= {200, 422}
+    await asyncio.sleep(0.6)
+    for side, connection in ((both.cpo, cpo), (both.emsp, emsp)):
+        rotated = await side.admin("POST", f"/partners/{connection['id']}/rotate")
+        assert rotated["state"] == "connected"
+
+
+async def test_a_partner_that_took_a_rotation_whose_answer_was_lost_is_still_let_in(both: Pair) -> None:
+    async with partner() as them:
+        made = await connected_cpo(both, them)
+        first, otherwise = them.token_b, them.answer
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            reply = await otherwise(request)
+            if request.method == "PUT" and request.path.endswith("/credentials") and request.transport:
+                request.transport.abort()
+            return reply
+
+        them.answer = answer  # type: ignore[method-assign]
+        assert (await both.cpo.tried("POST", f"/partners/{made['id']}/rotate")).status == 422
+        assert them.token_b != first
+        for said in (first, them.token_b):  # whichever of the two it says from now on
+            assert await good_for(both, said) == (200, 200)
+
+
+async def test_a_rotation_that_the_partner_refuses_leaves_its_token_as_it_was(both: Pair) -> None:
+    async with partner() as them:
+        made = await connected_cpo(both, them)
+        first, otherwise = them.token_b, them.answer
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            reply = await otherwise(request)
+            if request.method == "PUT" and request.path.endswith("/credentials"):
+                return web.json_response({"status_code": 3001, "timestamp": "2026-11-24T06:00:00Z"})
+            return reply
+
+        them.answer = answer  # type: ignore[method-assign]
+        assert (await both.cpo.tried("POST", f"/partners/{made['id']}/rotate")).status == 422
+        assert await good_for(both, first) == (200, 200)
+        assert await good_for(both, them.token_b) == (401, 401)
+
+
+async def test_a_suspended_partner_is_neither_pushed_to_nor_pulled_from_nor_asked_nor_let_in(both: Pair) -> None:
+    async with partner() as them:
+        made = await connected_cpo(both, them)
+        tokens = f"{both.cpo.url}/ocpi/cpo/2.1.1/tokens/DE/XYZ/{UID}"
+        assert (await ask("PUT", tokens, them.token_b, token(UID, "DE-XYZ-C1-X") | {"whitelist": "NEVER"})).status == 201
+        them.how = {"allowed": "ALLOWED"}
+        await both.cpo.admin("PATCH", f"/partners/{made['id']}", {"state": "suspended"})
+        await asyncio.sleep(0.3)
+        them.asked.clear()
+        async with foreign_station(both.cpo.ocpp_url, "CS-AAA") as station:
+            await station.boot()
+            await station.status("Available")
+            assert await authorized(station, UID) == "Invalid"
+            start = {"response_url": f"{them.base}/results/1", "location_id": "LOC-AAA", "token": token(UID, "DE-XYZ-C1-X")}
+            for method, path, body in (
+                ("POST", "commands/START_SESSION", start),
+                ("GET", "locations", None),
+                ("PUT", f"tokens/DE/XYZ/{UID}", token(UID)),
+                ("DELETE", "credentials", None),
+            ):
+                answer = await ask(method, f"{both.cpo.url}/ocpi/cpo/2.1.1/{path}", them.token_b, body)
+                assert (answer.status, answer.body["status_code"]) == (403, 2000), path
+            assert station.told == []
+            pull = await both.cpo.tried("POST", f"/partners/{made['id']}/pull")
+            assert (pull.status, pull.body["field"]) == (422, "state")
+            await station.status("Faulted", error="GroundFailure")
+            await asyncio.sleep(1.5)
+            assert them.asked == []
+            await both.cpo.admin("PATCH", f"/partners/{made['id']}", {"state": "live"})
+            assert await authorized(station, UID) == "Accepted"
+        await until(lambda: any("/locations/" in path for path in them.asked), 10, "what changed meanwhile")
+
+
+async def test_a_session_that_follows_a_command_is_no_second_result(both: Pair) -> None:
+    async with partner() as them:
+        await connected_cpo(both, them)
+        async with foreign_station(both.cpo.ocpp_url, "CS-AAA") as station:
+            await station.boot()
+            await station.status("Preparing")
+            start = {"response_url": f"{them.base}/results/42", "location_id": "LOC-AAA", "token": token(UID, "DE-XYZ-C1-X")}
+            url = f"{both.cpo.url}/ocpi/cpo/2.1.1/commands/START_SESSION"
+            assert (await ask("POST", url, them.token_b, start)).body["data"] == {"result": "ACCEPTED"}
+            await until(lambda: them.results == [("42", {"result": "ACCEPTED"})], 5, "the result")
+            begun = await station.start_session(UID, 0, datetime.now(UTC) - minutes(1))
+            assert begun.id_tag_info["status"] == "Accepted"
+            await asyncio.sleep(0.5)
+            assert them.results == [("42", {"result": "ACCEPTED"})]
