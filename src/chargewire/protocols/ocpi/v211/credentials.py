@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from chargewire.charging.party import split_party
 from chargewire.protocols.ocpi.v211 import words
-from chargewire.protocols.ocpi.v211.locations import BusinessDetails
+from chargewire.protocols.ocpi.v211.parts import BusinessDetails
 
 
 class Credentials(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Locations, EVSEs and connectors of OCPI 2.1.1 (mod_locations): the objects, and how ours are written as such."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any, NamedTuple, get_args
+from typing import Annotated, NamedTuple, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -10,7 +10,24 @@ from chargewire.charging import location as domain
 from chargewire.charging.location import Status
 from chargewire.protocols.ocpi.moments import Stamp, moment, stamped
 from chargewire.protocols.ocpi.v211 import words
-from chargewire.protocols.ocpi.v211.texts import clipped, degrees, filled, language, time_of_day, website
+from chargewire.protocols.ocpi.v211.parts import (
+    AdditionalGeoLocation,
+    BusinessDetails,
+    DisplayText,
+    EnergyMix,
+    GeoLocation,
+    Hours,
+    Image,
+    business,
+    display_texts,
+    energy_mix,
+    further_point,
+    images,
+    known,
+    opening_times,
+    point,
+)
+from chargewire.protocols.ocpi.v211.texts import clipped, filled, website
 
 _encode = msgspec.json.Encoder().encode
 
@@ -31,77 +48,10 @@ STATUS: dict[Status, words.Status] = {
 """OCPI's CHARGING means "in use"; its INOPERATIVE "not yet active, or no longer available"."""
 
 
-class DisplayText(Struct, frozen=True):
-    language: words.Language
-    text: words.Text512
-
-
-class GeoLocation(Struct, frozen=True):
-    latitude: words.Latitude
-    longitude: words.Longitude
-
-
-class AdditionalGeoLocation(Struct, frozen=True, omit_defaults=True):
-    latitude: words.Latitude
-    longitude: words.Longitude
-    name: DisplayText | None = None
-
-
-class Image(Struct, frozen=True, omit_defaults=True):
-    url: words.Url
-    category: words.ImageCategory
-    type: words.Text4
-    thumbnail: words.Url | None = None
-    width: Annotated[int, Meta(ge=0, le=99999)] | None = None
-    height: Annotated[int, Meta(ge=0, le=99999)] | None = None
-
-
-class BusinessDetails(Struct, frozen=True, omit_defaults=True):
-    name: words.Text100
-    website: words.Url | None = None
-    logo: Image | None = None
-
-
-class RegularHours(Struct, frozen=True):
-    weekday: words.Weekday
-    period_begin: words.TimeOfDay
-    period_end: words.TimeOfDay
-
-
-class ExceptionalPeriod(Struct, frozen=True):
-    period_begin: words.DateTime
-    period_end: words.DateTime
-
-
-class Hours(Struct, frozen=True, omit_defaults=True):
-    twentyfourseven: bool | None = None
-    regular_hours: tuple[RegularHours, ...] = ()
-    exceptional_openings: tuple[ExceptionalPeriod, ...] = ()
-    exceptional_closings: tuple[ExceptionalPeriod, ...] = ()
-
-
 class StatusSchedule(Struct, frozen=True, omit_defaults=True):
     period_begin: words.DateTime
     status: words.Status
     period_end: words.DateTime | None = None
-
-
-class EnergySource(Struct, frozen=True):
-    source: words.EnergySourceCategory
-    percentage: float
-
-
-class EnvironmentalImpact(Struct, frozen=True):
-    source: words.EnvironmentalImpactCategory
-    amount: float  # g/kWh
-
-
-class EnergyMix(Struct, frozen=True, omit_defaults=True):
-    is_green_energy: bool
-    energy_sources: tuple[EnergySource, ...] = ()
-    environ_impact: tuple[EnvironmentalImpact, ...] = ()
-    supplier_name: words.Text64 | None = None
-    energy_product_name: words.Text64 | None = None
 
 
 class Connector(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -200,18 +150,18 @@ def location(given: domain.Location, evses: Iterable[StampedEvse], last_updated:
         city=filled(given.city, 45),
         postal_code=filled(given.postal_code, 10),
         country=given.country,
-        coordinates=_point(given.coordinates),
-        related_locations=tuple(_further_point(each) for each in given.related_locations),
+        coordinates=point(given.coordinates),
+        related_locations=tuple(further_point(each) for each in given.related_locations),
         evses=tuple(evse(each, at, status=None if each.location_id == given.id else Status.REMOVED) for each, at in evses),
         directions=display_texts(given.directions),
         operator=business(given.operator),
         suboperator=business(given.suboperator),
         owner=business(given.owner),
-        facilities=_known(given.facilities, words.Facility),
+        facilities=known(given.facilities, words.Facility),
         time_zone=given.time_zone,
-        opening_times=_hours(given.opening_times) if given.opening_times else None,
+        opening_times=opening_times(given.opening_times) if given.opening_times else None,
         charging_when_closed=given.charging_when_closed,
-        images=_images(given.images),
+        images=images(given.images),
         energy_mix=energy_mix(given.energy_mix),
         last_updated=stamped(last_updated),
     )
@@ -233,14 +183,14 @@ def evse(given: domain.Evse, last_updated: Stamp, *, status: Status | None = Non
             for each in given.status_schedule
             if each.status in get_args(words.Status)
         ),
-        capabilities=_known(given.capabilities, words.Capability),
+        capabilities=known(given.capabilities, words.Capability),
         connectors=tuple(connector(each, at) for each in given.connectors),
         floor_level=clipped(given.floor_level, 4),
-        coordinates=_point(given.coordinates) if given.coordinates else None,
+        coordinates=point(given.coordinates) if given.coordinates else None,
         physical_reference=clipped(given.physical_reference, 16),
         directions=display_texts(given.directions),
-        parking_restrictions=_known(given.parking_restrictions, words.ParkingRestriction),
-        images=_images(given.images),
+        parking_restrictions=known(given.parking_restrictions, words.ParkingRestriction),
+        images=images(given.images),
         last_updated=at,
     )
 
@@ -264,92 +214,3 @@ def place_used(place: domain.Location, used: domain.Evse, plug: domain.Connector
     """A location cut down to the EVSE and the connector of a session (2.1.1 mod_sessions, Session.location)."""
     only = msgspec.structs.replace(used, connectors=(plug,), status=status, location_id=place.id)
     return location(place, (StampedEvse(only, at),), at)
-
-
-def business(given: domain.BusinessDetails | None) -> BusinessDetails | None:
-    """Who somebody is."""
-    if given is None:
-        return None
-    logo = _images((given.logo,)) if given.logo else ()
-    return BusinessDetails(name=filled(given.name, 100), website=website(given.website), logo=logo[0] if logo else None)
-
-
-def energy_mix(given: domain.EnergyMix | None) -> EnergyMix | None:
-    """Where the energy comes from; sources that 2.1.1 does not know are left out."""
-    if given is None:
-        return None
-    sources, impacts = get_args(words.EnergySourceCategory), get_args(words.EnvironmentalImpactCategory)
-    return EnergyMix(
-        is_green_energy=given.is_green_energy,
-        energy_sources=tuple(
-            EnergySource(each.source, round(each.percentage, 4))  # type: ignore[arg-type]
-            for each in given.energy_sources
-            if each.source in sources
-        ),
-        environ_impact=tuple(
-            EnvironmentalImpact(each.source, round(each.amount, 4))  # type: ignore[arg-type]
-            for each in given.environ_impact
-            if each.source in impacts
-        ),
-        supplier_name=clipped(given.supplier_name, 64),
-        energy_product_name=clipped(given.energy_product_name, 64),
-    )
-
-
-def _known(given: Iterable[str], vocabulary: object) -> tuple[Any, ...]:
-    return tuple(each for each in given if each in get_args(vocabulary))
-
-
-def _point(given: domain.GeoLocation) -> GeoLocation:
-    return GeoLocation(degrees(given.latitude), degrees(given.longitude))
-
-
-def _further_point(given: domain.AdditionalGeoLocation) -> AdditionalGeoLocation:
-    name = next(iter(display_texts((given.name,))), None) if given.name else None
-    return AdditionalGeoLocation(degrees(given.latitude), degrees(given.longitude), name)
-
-
-def display_texts(given: Iterable[domain.DisplayText]) -> tuple[DisplayText, ...]:
-    """Texts of which 2.1.1 can say the language."""
-    return tuple(DisplayText(known, filled(each.text, 512)) for each in given if (known := language(each.language)) is not None)
-
-
-def _images(given: Iterable[domain.Image]) -> tuple[Image, ...]:
-    """Images with a category and an address that 2.1.1 can say."""
-    return tuple(
-        Image(
-            url=each.url,
-            category=each.category,  # type: ignore[arg-type]
-            type=each.type[:4],
-            thumbnail=website(each.thumbnail),
-            width=each.width if each.width is None or 0 <= each.width <= 99999 else None,
-            height=each.height if each.height is None or 0 <= each.height <= 99999 else None,
-        )
-        for each in given
-        if each.category in get_args(words.ImageCategory) and website(each.url)
-    )
-
-
-def _hours(given: domain.Hours) -> Hours | None:
-    """Opening times; a 24/7 place has no regular list (2.1.1 mod_locations, Hours). None if nothing is said."""
-    regular = () if given.twentyfourseven else given.regular_hours
-    hours = Hours(
-        twentyfourseven=given.twentyfourseven or None,
-        regular_hours=tuple(row for each in regular if (row := _regular(each)) is not None),
-        exceptional_openings=_exceptions(given.exceptional_openings),
-        exceptional_closings=_exceptions(given.exceptional_closings),
-    )
-    return None if hours == Hours() else hours
-
-
-def _regular(given: domain.RegularHours) -> RegularHours | None:
-    """Hours of a weekday. A period ends later than it begins and at 23:59 at the latest; None for what is no time."""
-    begin = time_of_day(given.period_begin)
-    end = "23:59" if given.period_end in ("24:00", "00:00") else time_of_day(given.period_end)
-    if begin is None or end is None or not 1 <= given.weekday <= 7:
-        return None
-    return RegularHours(given.weekday, begin, end)
-
-
-def _exceptions(given: Iterable[domain.ExceptionalPeriod]) -> tuple[ExceptionalPeriod, ...]:
-    return tuple(ExceptionalPeriod(moment(each.period_begin), moment(each.period_end)) for each in given)

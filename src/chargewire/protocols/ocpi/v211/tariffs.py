@@ -11,7 +11,7 @@ from chargewire.charging import location as places
 from chargewire.charging import tariff as domain
 from chargewire.protocols.ocpi.moments import Stamp, stamped
 from chargewire.protocols.ocpi.v211 import words
-from chargewire.protocols.ocpi.v211.locations import DisplayText, EnergyMix, display_texts, energy_mix
+from chargewire.protocols.ocpi.v211.parts import DisplayText, EnergyMix, display_texts, energy_mix
 from chargewire.protocols.ocpi.v211.texts import number, website
 
 _encode = msgspec.json.Encoder().encode

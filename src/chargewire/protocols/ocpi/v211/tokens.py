@@ -8,7 +8,7 @@ from msgspec import Struct
 from chargewire.charging import token as domain
 from chargewire.protocols.ocpi.moments import Stamp, moment, stamped
 from chargewire.protocols.ocpi.v211 import words
-from chargewire.protocols.ocpi.v211.locations import DisplayText
+from chargewire.protocols.ocpi.v211.parts import DisplayText
 from chargewire.protocols.ocpi.v211.texts import clipped, filled, language
 
 _encode = msgspec.json.Encoder().encode

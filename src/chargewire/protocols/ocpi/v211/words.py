@@ -10,6 +10,7 @@ LONGITUDE = r"^-?[0-9]{1,3}\.[0-9]{6}$"
 TOKEN = r"^[!-~]+$"  # noqa: S105  (printable ASCII without blanks)
 PARTY_ID = r"^[A-Za-z0-9]{3}$"
 COUNTRY_2 = r"^[A-Za-z]{2}$"
+CODE_3 = r"^[A-Z]{3}$"
 
 # 2.1.1 says ASCII; names and addresses carry UTF-8 in practice, as 2.2 allows
 Text255 = Annotated[str, Meta(max_length=255)]
@@ -24,10 +25,10 @@ Id36 = Annotated[str, Meta(min_length=1, max_length=36)]
 Id39 = Annotated[str, Meta(min_length=1, max_length=39)]
 EvseId = Annotated[str, Meta(min_length=1, max_length=48)]
 Language = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z]$")]  # ISO 639-1
-Country3 = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]  # ISO 3166-1 alpha-3
+Country3 = Annotated[str, Meta(pattern=CODE_3)]  # ISO 3166-1 alpha-3
 Country2 = Annotated[str, Meta(pattern=COUNTRY_2)]
 PartyId = Annotated[str, Meta(pattern=PARTY_ID)]
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]  # ISO 4217
+Currency = Annotated[str, Meta(pattern=CODE_3)]  # ISO 4217
 Url = Annotated[str, Meta(min_length=1, max_length=255)]
 CredentialsToken = Annotated[str, Meta(min_length=1, max_length=64, pattern=TOKEN)]
 
