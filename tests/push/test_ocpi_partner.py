@@ -138,6 +138,23 @@ async def test_a_place_that_is_withdrawn_while_we_are_down_is_removed_at_the_par
     assert (receiver.got[2].body["name"], receiver.got[2].body["evses"][0]["status"]) == ("Shown again", "UNKNOWN")
 
 
+async def test_a_place_that_goes_to_another_cpo_is_removed_at_the_partner_of_the_old_one(
+    depot: Depot, receiver: Receiver
+) -> None:
+    receiver.answer = strict(receiver)
+    await _put_location(depot)
+    await connect(depot, receiver.url)
+    async with receiving() as other:
+        other.answer = strict(other)
+        await connect(depot, other.url, party="NL-BBB")
+        await depot.dispatch()
+        await until(lambda: len(receiver.got) == 1)
+        await _put_location(depot, cpo="NL-BBB")
+        await until(lambda: other.requests() == [("PUT", "/locations/NL/BBB/L1")])
+        await until(lambda: _evses(receiver) == {"REMOVED"})
+        assert {path.rpartition("/L1")[0] for _, path in receiver.requests()} == {"/locations/NL/AAA"}
+
+
 @pytest.mark.parametrize("forgotten", [False, True], ids=["", "changes are kept no more"])
 async def test_a_tariff_that_was_deleted_while_we_were_down_is_deleted_at_the_partner(
     depot: Depot, receiver: Receiver, forgotten: bool
@@ -260,6 +277,17 @@ async def _drive(depot: Depot, key: str, emsp: str, what: str = "start", owner: 
     await depot.write(Ref("session", owner, key), session, what, "LOC1", session.status, emsp)
     if what == "start":
         await depot.write(Ref("cdr", owner, f"CDR-{key}"), a_cdr(f"CDR-{key}"), "new", "LOC1", counterparty=emsp)
+
+
+def _evses(receiver: Receiver) -> set[str]:
+    """The status of each EVSE as the receiver heard it last."""
+    known: dict[str, str] = {}
+    for got in receiver.got:
+        if "evses" in got.body:
+            known |= {evse["uid"]: evse["status"] for evse in got.body["evses"]}
+        else:
+            known[got.path.rpartition("/")[2]] = got.body["status"]
+    return set(known.values())
 
 
 async def _put_location(depot: Depot, **changes: Any) -> None:

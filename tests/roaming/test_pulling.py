@@ -26,6 +26,16 @@ async def test_a_partner_that_has_just_connected_is_pulled_from_at_once(both: Pa
     assert {each["module"]: each["read"] for each in pulls} == {"tariffs": 1, "locations": 1, "sessions": 0, "cdrs": 0}
 
 
+async def test_the_pages_of_one_of_us_are_read_to_their_end_by_another(both: Pair) -> None:
+    for number in range(130):
+        await both.emsp.admin("PUT", f"/tokens/DE-EMS/UID{number:03}", token(f"UID{number:03}", "DE-EMS-C00000001-X"))
+    cpo, _ = await both.connected()
+    await until(lambda: _ended(both.cpo, cpo, 1), 10, "the list read")
+    [pull] = (await both.cpo.partner(cpo["id"]))["pulls"]
+    assert (pull["read"], pull["unreadable"], pull["broken"]) == (131, 0, None)
+    assert len(await _received(both.cpo, cpo, "tokens", 131)) == 131
+
+
 async def test_what_is_missing_in_a_whole_list_is_gone(both: Pair) -> None:
     _, emsp = await both.connected()
     await _received(both.emsp, emsp, "locations", 1)
