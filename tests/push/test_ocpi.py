@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from chargewire.charging.location import Status
 from chargewire.charging.session import Period, SessionStatus
@@ -76,6 +77,26 @@ async def test_a_cdr_is_posted_once_and_where_the_receiver_keeps_it_is_known(dep
     stored = await depot.journal.get(ref)
     assert stored
     assert msgspec.json.decode(stored.body, type=ReceivedAt).url == f"{told.url}/kept/c1"
+
+
+async def test_a_cdr_is_told_once_whatever_the_receiver_says_of_where_it_keeps_it(depot: Depot, receiver: Receiver) -> None:
+    taken = []
+
+    def answer(got: Any) -> web.Response:
+        taken.append(got.body["id"])
+        return web.json_response({"status_code": 1000, "timestamp": BEGIN.isoformat()}, headers={"Location": "http://["})
+
+    receiver.answer = answer
+    await depot.subscribe(receiver.url, "cdrs", dialect="ocpi-2.1.1")
+    await depot.dispatch()
+    await depot.put_cdr("c1")
+    await _until(lambda: taken == ["c1"])
+    await asyncio.sleep(0.4)  # saved
+    await depot.kill()
+    await depot.put_cdr("c2")
+    await depot.dispatch()
+    await _until(lambda: "c2" in taken)
+    assert taken == ["c1", "c2"]
 
 
 async def test_a_credit_is_not_told_and_what_replaces_a_cdr_says_so(depot: Depot, told: Receiver) -> None:

@@ -30,7 +30,12 @@ class Located:
         """The receiver says where it keeps a CDR; relative to where it was sent."""
         if target.dialect == "platform" or ref.kind != "cdr" or not location or len(location) > LONGEST:
             return
-        task = asyncio.create_task(self._write(target.subscription_id, ref, urljoin(target.url, location)))
+        try:
+            url = urljoin(target.url, location)
+        except ValueError as error:  # that it was delivered stands all the same
+            trouble("push.url_not_kept", cdr=ref.key, why=error)
+            return
+        task = asyncio.create_task(self._write(target.subscription_id, ref, url))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -16,7 +16,8 @@ from chargewire.outgoing.connection import Answer, Failure
 from chargewire.outgoing.http import Client, Origin
 from chargewire.protocols.ocpi.codes import is_success
 
-_LINK = re.compile(r"<([^>]*)>([^,]*)")
+_LINK = re.compile(r"<([^<>]*)>([^,]*)")
+_LONGEST_TOTAL = 18  # digits
 
 
 class PartnerError(Exception):
@@ -58,6 +59,7 @@ class _Envelope(Struct):
     data: Raw = Raw()
 
 
+_SENDABLE = re.compile("[!-~]+")
 _envelope = msgspec.json.Decoder(_Envelope, strict=False)
 
 
@@ -67,7 +69,7 @@ def authorization(token: str, encoding: str) -> str:
 
 
 class PartnerCalls:
-    """Makes the calls, over a client whose answers may be as large as a partner's pages are."""
+    """Makes the calls, over a client that bounds how large answers may be."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -82,20 +84,23 @@ class PartnerCalls:
         if not 200 <= answer.status < 300 or envelope is None or not is_success(envelope.status_code):
             code = envelope.status_code if envelope else 0
             message = (envelope.status_message or "") if envelope else "no OCPI envelope" if answer.status < 300 else ""
-            raise Declined(answer.status, code, message[:500])
+            raise Declined(answer.status, code, without(message, token)[:500])
         return Replied(
             status=answer.status,
             code=envelope.status_code,
             data=bytes(envelope.data),
             location=answer.location,
             next_url=_next_url(answer.link, url),
-            total=int(answer.total) if answer.total.isdecimal() else None,
+            total=int(answer.total) if answer.total.isdecimal() and len(answer.total) <= _LONGEST_TOTAL else None,
         )
 
     async def _exchange(self, method: str, url: str, token: str, encoding: str, body: bytes | None) -> Answer:
-        parts = urlsplit(url)
+        try:
+            parts, port = urlsplit(url), urlsplit(url).port
+        except ValueError:
+            parts, port = urlsplit(""), None
         tls = parts.scheme == "https"
-        if parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii() or not url.isprintable():
+        if parts.scheme not in ("http", "https") or not parts.hostname or not _SENDABLE.fullmatch(url):
             raise Unreachable("blocked", f"{url[:200]!r} is not a URL that is called")
         if parts.scheme == "http" and not self._client.allow_private:
             raise Unreachable("blocked", "only https is called")
@@ -109,16 +114,27 @@ class PartnerCalls:
         )
         if body is not None:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        origin = Origin(tls, parts.hostname, parts.port or (443 if tls else 80))
+        origin = Origin(tls, parts.hostname, port or (443 if tls else 80))
         try:
             return await self._client.exchange(origin, head.encode("ascii") + b"\r\n" + (body or b""))
         except Failure as failure:
             raise Unreachable(failure.kind, failure.message) from failure
 
 
+def without(message: str, *secrets: str) -> str:
+    """What a partner says, without the tokens that it repeats: messages are shown and kept."""
+    for secret in filter(None, secrets):
+        for written in (secret, b64encode(secret.encode()).decode()):
+            message = message.replace(written, "…")
+    return message
+
+
 def _next_url(link: str, base: str) -> str:
     """The URL of `<…>; rel="next"` (RFC 8288); "" if there is none."""
     for target, parameters in _LINK.findall(link):
         if "next" in parameters.replace('"', "").lower():
-            return str(urljoin(base, target))
+            try:
+                return str(urljoin(base, target))
+            except ValueError:
+                return str(target)  # whoever follows it says that it is none
     return ""

@@ -13,7 +13,8 @@ from chargewire.roaming.pull_times import PullTimes
 from chargewire.roaming.pulling import Puller
 from chargewire.sharing.keys import Keys
 
-ANSWER_CAP = 64 * 1024 * 1024  # bytes: a page of a thousand locations of the wordiest partner
+PAGE_CAP = 64 * 1024 * 1024  # bytes: a page of a thousand locations of the wordiest partner
+ANSWER_CAP = 256 * 1024  # of what is no list: versions, credentials, a driver's or a command's answer
 TOTAL_S = 30.0
 
 
@@ -37,9 +38,10 @@ class Office:
         self.desk = desk
         self.public_url = ""
         self._client = Client(allow_private=allow_private, answer_cap=ANSWER_CAP, total_s=TOTAL_S)
+        self._pages = Client(allow_private=allow_private, answer_cap=PAGE_CAP, total_s=TOTAL_S)
         self.calls = PartnerCalls(self._client)
         self.handshakes = Handshakes(registry, self.calls)
-        self.puller = Puller(registry, self.calls, keys)
+        self.puller = Puller(registry, PartnerCalls(self._pages), keys)
         self.pull_times = PullTimes(registry, self.puller)
         self.commands = Commands(registry, self.calls, keys, desk)
         self.authority = PartnersWord(directory, self.calls, keys)
@@ -55,3 +57,4 @@ class Office:
         await self.pull_times.stop()
         await self.commands.stop()
         await self._client.close()
+        await self._pages.close()
