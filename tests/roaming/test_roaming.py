@@ -181,6 +181,24 @@ async def test_what_a_station_answers_is_told_to_the_url_that_the_partner_gave(b
             await until(lambda: them.results == [("42", {"result": "ACCEPTED"})], 5, "the result")
 
 
+async def test_a_partner_unlocks_no_connector_at_which_somebody_elses_driver_charges(both: Pair) -> None:
+    await both.cpo.admin("PUT", "/emsps/NL-OUR", {"name": "Ours", "network_ids": ["demo"]})
+    await both.cpo.admin("PUT", "/tokens/NL-OUR/04OURS", token("04OURS", "NL-OUR-C1-X"))
+    async with partner() as them, foreign_station(both.cpo.ocpp_url, "CS-AAA") as station:
+        await both.cpo.admin("POST", "/partners", both.wanted("cpo") | {"versions_url": them.url, "token": "their-a"})
+        url = f"{both.cpo.url}/ocpi/cpo/2.1.1"
+        pushed = await ask("PUT", f"{url}/tokens/DE/XYZ/04DDEEFF", them.token_b, token("04DDEEFF", "DE-XYZ-C1-X"))
+        assert pushed.status == 201, pushed.body
+        await station.boot()
+        body = {"location_id": "LOC-AAA", "evse_uid": "NL-AAA-ECS-AAA-1", "connector_id": "1"}
+        for uid, result in (("04OURS", "REJECTED"), ("04DDEEFF", "ACCEPTED")):
+            started = await station.start_session(uid, 0)
+            assert started.id_tag_info["status"] == "Accepted"
+            asked = body | {"response_url": f"{them.base}/results/{uid}"}
+            answer = await ask("POST", f"{url}/commands/UNLOCK_CONNECTOR", them.token_b, asked)
+            assert answer.body["data"] == {"result": result}
+
+
 async def received(
     side: Side, connection: Any, module: str, wanted: Any = lambda each: True, timeout_s: float = 10.0
 ) -> list[Any]:

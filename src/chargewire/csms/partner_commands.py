@@ -5,7 +5,7 @@ from msgspec import Struct
 
 from chargewire.charging.commands import Order, StartCharging, StopCharging, Unlock
 from chargewire.charging.errors import Unknown
-from chargewire.charging.location import Evse, Location, Status
+from chargewire.charging.location import Evse, Location, Station, Status
 from chargewire.charging.session import Session, SessionStatus
 from chargewire.charging.token import Token
 from chargewire.charging.tokens import may_charge_at
@@ -22,6 +22,7 @@ FREE = (Status.PREPARING, Status.FINISHING, Status.AVAILABLE, Status.UNKNOWN)  #
 _evse = msgspec.json.Decoder(Evse)
 _location = msgspec.json.Decoder(Location)
 _session = msgspec.json.Decoder(Session)
+_station = msgspec.json.Decoder(Station)
 _YES = ("Accepted", "Unlocked")
 
 
@@ -58,12 +59,19 @@ async def to_stop(journal: Journal, party: str, partner: str, session_id: str) -
     return Errand(started.station_id, StopCharging(transaction_id=started.transaction_id))
 
 
-async def to_unlock(journal: Journal, party: str, location_id: str, evse_uid: str, connector_id: str) -> Errand:
-    """An unlock of a connector of a published place. Raises Unknown."""
+async def to_unlock(
+    journal: Journal, party: str, partner: str, location_id: str, evse_uid: str, connector_id: str
+) -> Errand | None:
+    """An unlock of a connector of a published place. Raises Unknown.
+
+    None while somebody else's driver charges there: an unlock would end that (OCPP 1.6 §5.18).
+    """
     _, standing = await _standing(journal, party, location_id)
     for evse in standing:
         for connector in evse.connectors if evse.uid.lower() == evse_uid.lower() else ():
             if connector.id == connector_id:
+                if not await _is_free_to(journal, party, partner, evse.station_id, connector.connector_id):
+                    return None
                 return Errand(evse.station_id, Unlock(connector_number=connector.connector_id))
     raise Unknown("location", f"{location_id}/{evse_uid}/{connector_id}")
 
@@ -87,3 +95,11 @@ async def _standing(journal: Journal, party: str, location_id: str) -> tuple[Loc
     found = await journal.get_many([Ref("evse", party, uid) for uid in location.evse_uids])
     evses = [_evse.decode(each.body) for each in found.values() if not each.deleted]
     return location, [evse for evse in evses if evse.status is not Status.REMOVED and evse.location_id == location.id]
+
+
+async def _is_free_to(journal: Journal, party: str, partner: str, station_id: str, number: int) -> bool:
+    """Whether nobody charges at a connector but a driver of the partner."""
+    stored = await journal.get(Ref("station", party, station_id))
+    session_id = _station.decode(stored.body).running.get(number) if stored else None
+    running = await journal.get(Ref("session", party, session_id)) if session_id else None
+    return running is None or running.counterparty == partner

@@ -103,7 +103,7 @@ class Commands:
                 errand, nothing = await to_stop(journal, party, roaming.partner, asked.session_id), UNKNOWN_SESSION
             case commands.UnlockConnector():
                 where = (asked.location_id, asked.evse_uid, asked.connector_id)
-                errand, nothing = await to_unlock(journal, party, *where), REJECTED
+                errand, nothing = await to_unlock(journal, party, roaming.partner, *where), REJECTED
             case _:
                 return NOT_SUPPORTED  # reservations
         if errand is None:
