@@ -188,15 +188,17 @@ def test_a_place_that_was_withdrawn_while_we_were_down_is_removed_once_and_what_
     assert [method for method, _ in life.log] == ["PUT", "PUT"]
 
 
-def test_a_patch_that_is_refused_is_followed_by_the_whole() -> None:
+def test_a_patch_that_is_refused_is_followed_by_the_whole_at_once_and_that_by_a_pause() -> None:
     life = Sessions()
-    for kind in (0, 1):
-        life.count += 3
-        life.write(KEYS[0], OWNERS[0], kind)
-        _tell(life, REFUSED if kind else None)
-    life.now += 10_000_000
+    life.write(KEYS[0], OWNERS[0], 0)
     _tell(life)
+    life.count += 3
+    life.write(KEYS[0], OWNERS[0], 1)
+    _tell(life, REFUSED)
     assert [method for method, _ in life.log] == ["PUT", "PATCH", "PUT"]
+    assert life.lane.waiting == 1
+    _tell(life)
+    assert [method for method, _ in life.log] == ["PUT", "PATCH", "PUT", "PUT"]
 
 
 def test_a_tariff_that_becomes_a_retail_one_is_deleted_at_the_partner() -> None:

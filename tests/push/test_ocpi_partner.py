@@ -105,15 +105,18 @@ async def test_a_partner_that_does_not_know_an_evse_is_told_its_place_and_then_t
     assert [evse["status"] for evse in receiver.got[1].body["evses"]] == ["AVAILABLE", "OUTOFORDER"]
 
 
-async def test_a_partner_that_refuses_a_patch_gets_the_whole_session(depot: Depot, receiver: Receiver) -> None:
+@pytest.mark.parametrize("status", [200, 400, 405])
+async def test_a_partner_that_refuses_a_patch_gets_the_whole_session_at_once(
+    depot: Depot, receiver: Receiver, status: int
+) -> None:
     refusal = {"status_code": 2001, "status_message": "no such session", "timestamp": "2026-01-01T00:00:00Z"}
     await connect(depot, receiver.url, min_patch_s=0)
     await depot.dispatch()
     await _drive(depot, "S1", PARTNER, "start")
     await until(lambda: len(receiver.requests("sessions")) == 1)
-    receiver.answer = lambda got: web.json_response(refusal) if got.method == "PATCH" else None
+    receiver.answer = lambda got: web.json_response(refusal, status=status) if got.method == "PATCH" else None
     await _drive(depot, "S1", PARTNER, "progress", energy_wh=500)
-    await until(lambda: len(receiver.requests("sessions")) == 2, timeout_s=10)
+    await until(lambda: len(receiver.requests("sessions")) == 2, timeout_s=2)
     assert receiver.requests("sessions") == [("PUT", "/sessions/NL/AAA/S1")] * 2
     assert receiver.bodies("/sessions/NL/AAA/S1")[1]["kwh"] == 0.5
 

@@ -211,12 +211,10 @@ class Lane:
         match verdict.kind:
             case "ok":
                 self._acknowledged(entry, send)
-            case "missing":
-                self._missing(entry, send, verdict, now)
-            case "object":
-                if send.method == "PATCH":  # many say so of what they do not have
-                    entry.flags |= DOUBT
+            case "object" if send.method != "PATCH":
                 self._refused(entry, verdict, now)
+            case "missing" | "object":  # many answer so to a PATCH of what they do not have, or have no PATCH at all
+                self._missing(entry, send, verdict, now)
             case _:
                 self._ready_again(entry, doubt=verdict.doubt)
 
