@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from click.testing import CliRunner, Result
 
 from chargewire.cli import main
-from journeys.world import ADMIN, location, token, until
-from roaming.pair import CPO, Pair, Side
+from journeys.world import ADMIN, location, served, token, until
+from roaming.pair import CPO, Pair, Side, furnish_cpo
 from roaming.test_handshake import STAMP, partner
 
 
@@ -100,6 +101,26 @@ async def test_a_list_that_leads_in_circles_or_elsewhere_ends(both: Pair) -> Non
         await until(failed, 10, "the pull that fails")
 
 
+async def test_a_process_that_is_killed_while_it_reads_a_list_goes_on_by_itself_when_it_is_started(tmp_path: Path) -> None:
+    tokens = [token(f"UID{number:04}", "DE-XYZ-C1") for number in range(1500)]
+    async with pulled_partner(tokens) as them, served(tmp_path / "data") as server:
+        side = Side(server.url, server.ocpp_url)
+        await furnish_cpo(side)
+        them.hang_at = 1200
+        wanted = {"name": "p", "role": "CPO", "party": CPO, "versions_url": them.url, "token": "their-token-a"}
+        made = await side.admin("POST", "/partners", wanted)
+        await until(lambda: "1200" in {asked.get("offset") for asked in them.asked}, 20, "the page that does not come")
+        await server.kill()
+        them.hang_at = 0
+        them.asked.clear()
+        await server.again()
+        await until(lambda: _ended(side, made, 1), 20, "the list read")
+        assert [asked.get("offset") for asked in them.asked] == ["1000", "1100", "1200", "1300", "1400"]
+        [pull] = (await side.partner(made["id"]))["pulls"]
+        assert (pull["read"], pull["unreadable"], pull["broken"]) == (1500, 0, None)
+        assert len(await _received(side, made, "tokens", 1500)) == 1500
+
+
 class Lists:
     """A partner's tokens, in pages."""
 
@@ -107,6 +128,7 @@ class Lists:
         self.rows = rows
         self.fail_at = fail_at
         self.next_url = next_url
+        self.hang_at = 0
         self.url = ""
         self.asked: list[dict[str, str]] = []
 
@@ -114,6 +136,8 @@ class Lists:
         query = dict(request.query)
         self.asked.append(query)
         offset, limit = int(query.get("offset", 0)), min(int(query.get("limit", 100)), 100)
+        if self.hang_at and offset >= self.hang_at:
+            await asyncio.sleep(20)
         if self.fail_at and offset >= self.fail_at:
             return web.json_response({"status_code": 3000, "timestamp": STAMP}, status=500)
         headers = {"X-Total-Count": str(len(self.rows)), "X-Limit": "100"}
