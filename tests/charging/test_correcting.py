@@ -109,6 +109,13 @@ def test_what_is_not_corrected_stays() -> None:
     assert measured_anew(CDR, energy_wh=CDR.energy_wh, start=CDR.start, stop=CDR.stop) == CDR
 
 
+def test_a_session_of_no_time_and_no_energy_can_be_said_anew_but_gets_no_energy() -> None:
+    nothing = replace(CDR, energy_wh=0, periods=(), stop=CDR.start, total_time_s=0, parking_time_s=0, max_power_w=None)
+    assert measured_anew(nothing, energy_wh=None, start=None, stop=None) == nothing
+    with pytest.raises(Refused, match="no time left"):
+        measured_anew(nothing, energy_wh=100, start=None, stop=None)
+
+
 def test_energy_goes_where_it_went_before_and_its_power_with_it() -> None:
     new = measured_anew(CDR, energy_wh=1_500, start=None, stop=None)
     assert [each.energy_wh for each in new.periods] == [each.energy_wh // 2 for each in CDR.periods]

@@ -1,5 +1,6 @@
 """`/admin/v1/cdrs`: what became of each session's price, why, and how it is corrected."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -15,10 +16,11 @@ from chargewire.api.faults import BadParameter
 from chargewire.api.gate import admin
 from chargewire.charging.cdr import Cdr
 from chargewire.csms.corrections import CREDIT, CorrectionInput, CreditInput, correct, credit, find_cdr
-from chargewire.csms.explaining import explain, explain_session
+from chargewire.csms.explaining import Explanation, explain, explain_session
 from chargewire.csms.waiting import publish_held, retry
 from chargewire.journal.memory import ListQuery, Stored
-from chargewire.portal.explained import as_svg, as_text
+from chargewire.portal.explained_picture import as_svg
+from chargewire.portal.explained_text import as_text
 from chargewire.sharing.keys import Unsealable
 
 DEFAULT_LIMIT, MOST = 100, 1000
@@ -104,13 +106,15 @@ async def explain_cdr(request: Asking, cdr_id: FromPath[str]) -> Response[bytes]
 @get("/cdrs/{cdr_id:str}/explain.txt", opt={"query": PriceAsked})
 async def explain_cdr_in_words(request: Asking, cdr_id: FromPath[str]) -> Response[str]:
     """The same for people, with a picture of the power over time."""
-    return Response(as_text(await _explained(request, cdr_id)), media_type="text/plain; charset=utf-8")
+    told = await _explained(request, cdr_id)
+    return Response(await asyncio.to_thread(as_text, told), media_type="text/plain; charset=utf-8")
 
 
 @get("/cdrs/{cdr_id:str}/explain.svg", opt={"query": PriceAsked})
 async def picture_cdr(request: Asking, cdr_id: FromPath[str]) -> Response[str]:
     """The power over time, with the periods of the price."""
-    return Response(as_svg(await _explained(request, cdr_id)), media_type="image/svg+xml")
+    told = await _explained(request, cdr_id)
+    return Response(await asyncio.to_thread(as_svg, told), media_type="image/svg+xml")
 
 
 @get("/sessions/{session_id:str}/explain")
@@ -127,7 +131,7 @@ async def retry_waiting(request: Asking, session_id: FromPath[str]) -> Response[
     return answer(await retry(api.registry, session_id))
 
 
-async def _explained(request: Asking, cdr_id: str) -> Any:
+async def _explained(request: Asking, cdr_id: str) -> Explanation:
     api, asked = admin(request), query_of(request, PriceAsked)
     which = asked.price or "wholesale"
     if which not in ("wholesale", "retail", "reimbursement"):

@@ -108,8 +108,8 @@ def measured_anew(cdr: Cdr, *, energy_wh: int | None, start: datetime | None, st
 def _within(periods: Sequence[Period], ended_at: datetime, begin: datetime, end: datetime) -> tuple[Period, ...]:
     """What of the periods lies between two moments; a period that is cut keeps its share of energy and time."""
     kept = []
-    ends = [*(period.start for period in periods[1:]), ended_at]
-    for period, until in zip(periods, ends, strict=True):
+    begins = [*(period.start for period in periods), ended_at]
+    for period, until in zip(periods, begins[1:], strict=True):
         first, last = max(period.start, begin), min(until, end)
         if last <= first and not (period.start == until == first):
             continue

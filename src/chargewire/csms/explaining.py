@@ -1,5 +1,6 @@
 """Why a CDR costs what it costs: the lines of its price with their reasons, and the meter readings that they rest on."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -110,7 +111,7 @@ async def explain(journal: Journal, directory: Directory, cdr_id: str, which: st
     cdr = _cdr.decode(stored.body)
     cost, tariff = _price(cdr, which)
     session, readings, count = await _session_of(journal, cdr.session_id)
-    lines = _told(cost, explained(tariff, cdr.periods, cdr.stop, cdr.location.time_zone))
+    reasons = await asyncio.to_thread(explained, tariff, cdr.periods, cdr.stop, cdr.location.time_zone)
     return Explanation(
         id=cdr.id,
         session_id=cdr.session_id,
@@ -126,7 +127,7 @@ async def explain(journal: Journal, directory: Directory, cdr_id: str, which: st
         excl_vat=cost.excl_vat,
         vat=cost.vat,
         incl_vat=cost.incl_vat,
-        lines=lines,
+        lines=_told(cost, reasons),
         start_register_wh=session.started.register_wh if session else None,
         stop_register_wh=session.stopped.register_wh if session and session.stopped else None,
         readings=readings,
@@ -148,7 +149,7 @@ async def explain_session(journal: Journal, session_id: str) -> dict[str, Any]:
     if tariff is None:
         raise Refused("has no tariff", "session")
     until = session.stopped.at if session.stopped else session.last_reading_at or session.started.at
-    told = explained(tariff, session.periods, until, session.started.location.time_zone)
+    told = await asyncio.to_thread(explained, tariff, session.periods, until, session.started.location.time_zone)
     return {
         "session_id": session.id,
         "status": session.status,
@@ -209,15 +210,18 @@ async def _session_of(journal: Journal, session_id: str) -> tuple[Session | None
     stored = await journal.get(session_ref(session_id))
     if stored is None:
         return None, (), 0
-    told: list[ReadingTold] = []
-    count = 0
-    async for row in readings_of(journal, stored):
-        for reading in _readings.decode(row.samples):
-            count += 1
-            if len(told) < MOST_READINGS:
-                told.append(_reading(reading))
-    told.sort(key=lambda each: each.at)
-    return _session.decode(stored.body), tuple(told), count
+    samples = [row.samples async for row in readings_of(journal, stored)]
+    shown, count = await asyncio.to_thread(_readings_told, samples)
+    return _session.decode(stored.body), shown, count
+
+
+def _readings_told(samples: Sequence[bytes]) -> tuple[tuple[ReadingTold, ...], int]:
+    """The readings in order of time, and how many they are; of more than can be shown one in so many, and all flagged ones."""
+    told = sorted((_reading(each) for row in samples for each in _readings.decode(row)), key=lambda each: each.at)
+    every = -(-len(told) // MOST_READINGS) or 1
+    last = len(told) - 1
+    shown = (each for number, each in enumerate(told) if number % every == 0 or number == last or each.flags)
+    return tuple(shown), len(told)
 
 
 def _reading(reading: Reading) -> ReadingTold:
