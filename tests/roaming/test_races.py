@@ -13,7 +13,7 @@ from journeys.foreign_station import foreign_station, minutes
 from journeys.world import ask, token, until
 from roaming.pair import Pair
 from roaming.test_handshake import Them, partner
-from roaming.test_roaming import authorized, received
+from roaming.test_roaming import authorized
 
 UID = "04DDEEFF"
 
