@@ -47,6 +47,20 @@ def test_a_page_is_asked_again_from_as_many_objects_before_as_have_left_the_list
     assert [url.rpartition("=")[2] for url in partner.asked] == ["0", "10", "9", "19"]
 
 
+def test_a_partner_that_counts_the_page_instead_of_the_list_is_read_to_its_end() -> None:
+    asked: list[str] = []
+
+    async def ask(url: str) -> Replied:
+        asked.append(url)
+        offset = int(url.rpartition("=")[2])
+        page = list(range(25))[offset : offset + PAGE]
+        more = f"{HOME}?offset={offset + PAGE}" if offset + PAGE < 25 else ""
+        return Replied(status=200, code=1000, data=msgspec.json.encode(page), next_url=more, total=len(page))
+
+    assert _read(ask, f"{HOME}?offset=0") == set(range(25))
+    assert len(asked) == 3
+
+
 @pytest.mark.parametrize(
     ("link", "followed"),
     [

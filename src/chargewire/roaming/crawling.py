@@ -32,17 +32,23 @@ async def crawl(ask: Ask, begin: str) -> AsyncIterator[Leaf]:
             raise Declined(200, 0, f"the list leads back to {asked[:200]!r}, which is not followed")
         seen.add(asked)
         page = await ask(asked)
-        back = ""
-        if total is not None and page.total is not None and page.total < total:
-            back = stepped_back(asked, total - page.total)
+        now, back = total_of(asked, page), ""
+        if total is not None and now is not None and now < total:
+            back = stepped_back(asked, total - now)
         if back:
-            seen.clear()  # it has been there; as the total falls each time, this ends
-        total = page.total if page.total is not None else total
+            seen.clear()  # it has been there
+        total = now if now is not None else total
         following = back or next_of(begin, asked, page)
-        yield Leaf(page.data, page.total, following)
+        yield Leaf(page.data, now, following)
         if not following:
             return
         asked = following
+
+
+def total_of(asked: str, page: Replied) -> int | None:
+    """How many objects the list has. Some partners say instead how many the page has, which shows from the second page on."""
+    impossible = page.total is not None and page.total <= (offset_of(asked) or 0) and page.data.strip() not in _NOTHING
+    return None if impossible else page.total
 
 
 def stepped_back(asked: str, by: int) -> str:
