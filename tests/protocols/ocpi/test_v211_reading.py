@@ -1,6 +1,7 @@
 """What partners say is read: the specification's examples, real objects, and each slip that may be let pass."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,6 +14,7 @@ from chargewire.protocols.ocpi.v211 import cdrs, commands, locations, reading, s
 from chargewire.protocols.ocpi.v211.credentials import Credentials
 from chargewire.protocols.ocpi.versions import Version, VersionDetails
 
+MODULES_WITH_SLIPS = ("reading", "objects", "scalars")
 DATA = Path(os.environ.get("CHARGEWIRE_TEST_DATA", "../shared/data"))
 EXAMPLES, REAL = DATA / "ocpi" / "2.1.1", DATA / "ocpi-real"
 data = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="no OCPI objects here (CHARGEWIRE_TEST_DATA)")
@@ -397,3 +399,12 @@ def test_every_word_is_read_in_lower_case() -> None:
     for word in get_args(words.ConnectorType):
         heard = reading.understood(locations.Connector, {**CONNECTOR, "standard": word.lower()})
         assert heard.value.standard == word
+
+
+def test_every_slip_is_in_the_reference() -> None:
+    root = Path(__file__).parents[3]
+    text = (root / "docs" / "reference" / "ocpi-objects.md").read_text(encoding="utf-8")
+    sources = [(root / "src/chargewire/protocols/ocpi/v211" / f"{name}.py").read_text() for name in MODULES_WITH_SLIPS]
+    slips = {slip for source in sources for slip in re.findall(r'slips\.add\("([a-z-]+)"', source)}
+    assert len(slips) > 10
+    assert [slip for slip in sorted(slips) if f"`{slip}`" not in text] == []
