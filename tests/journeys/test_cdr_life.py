@@ -1,19 +1,28 @@
 """The life of a CDR after it was made: explained, corrected, dropped, waited for."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import aiohttp
 import pytest
+from click.testing import CliRunner, Result
 
-from journeys.foreign_station import ForeignStation, foreign_station, minutes
+from chargewire.cli import main
+from journeys.foreign_station import ForeignStation, foreign_station, minutes, moment
 from journeys.world import ADMIN, ask, location, token, until
 from roaming.pair import CPO, Side, instance
 
 UID = "04AABBCC"
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+EVENING = (datetime.now(AMSTERDAM) - timedelta(days=1)).replace(hour=19, minute=30, second=0, microsecond=0).astimezone(UTC)
 NIGHT = {"start_time": "20:00", "end_time": "08:00"}
+PER_KWH = {"type": "ENERGY", "price": 0.1, "step_size": 1}
 TARIFF: dict[str, Any] = {
     "currency": "EUR",
     "vat_percent": 21,
@@ -63,10 +72,9 @@ async def one(side: Side, state: str = "published") -> Any:
 @pytest.fixture
 async def charged(side: Side) -> Any:
     """The CDR of a session from 19:30 to 21:00 local time, yesterday."""
-    begin = datetime(2026, 11, 23, 18, 30, tzinfo=UTC)
     async with foreign_station(side.ocpp_url, "CS-1") as station:
         await station.boot()
-        await charge(station, begin)
+        await charge(station, EVENING)
     return await one(side)
 
 
@@ -80,7 +88,7 @@ async def test_a_cdr_is_explained_line_by_line_and_the_numbers_add_up(side: Side
     ]
     day, night = told["lines"][1], told["lines"][2]
     assert night["why"] == ["20:00 to 08:00 local time"]
-    assert day["parts"][0]["end"] == night["parts"][0]["start"] == "2026-11-23T19:00:00Z"
+    assert day["parts"][0]["end"] == night["parts"][0]["start"] == moment(EVENING + minutes(30))
     assert sum(Decimal(line["cost"]) for line in told["lines"]) == Decimal(told["excl_vat"])
     assert Decimal(told["excl_vat"]) + Decimal(told["vat"]) == Decimal(told["incl_vat"])
     assert sum(Decimal(line["volume"]) for line in told["lines"] if line["type"] == "ENERGY") == Decimal("11")
@@ -90,8 +98,6 @@ async def test_a_cdr_is_explained_line_by_line_and_the_numbers_add_up(side: Side
 
 
 async def test_people_get_the_explanation_as_text_and_as_a_picture(side: Side, charged: Any) -> None:
-    import aiohttp
-
     base = f"{side.url}/admin/v1/cdrs/{charged['id']}/explain"
     async with aiohttp.ClientSession(headers={"Authorization": f"Token {ADMIN}"}) as http:
         text = await (await http.get(f"{base}.txt")).text()
@@ -131,17 +137,18 @@ async def test_a_correction_is_a_credit_and_a_new_cdr_that_says_what_it_stands_f
     assert (new["replaces"], new["energy_wh"]) == (charged["id"], 5000)
     assert sum(period.get("energy_wh", 0) for period in new["periods"]) == 5000
     assert "corrected" in new["flags"]
-    again = await side.admin("POST", f"/cdrs/{new['id']}/correct", {"reason": "time", "stop": "2026-11-23T19:30:00Z"})
+    again = await side.admin("POST", f"/cdrs/{new['id']}/correct", {"reason": "time", "stop": moment(EVENING + minutes(60))})
     assert again["cdr"]["total_time_s"] == 3600
     assert again["cdr"]["parking_time_s"] == 0
     told = await side.admin("GET", f"/cdrs/{again['cdr']['id']}/explain")
     assert Decimal(told["excl_vat"]) == sum(Decimal(line["cost"]) for line in told["lines"])
     for wrong, field in (
-        ({"stop": "2026-11-25T00:00:00Z"}, "stop"),
-        ({"start": "2026-11-23T18:00:00Z"}, "start"),
+        ({"stop": moment(EVENING + minutes(91))}, "stop"),
+        ({"start": moment(EVENING - minutes(1))}, "start"),
         ({"energy_wh": -1}, "energy_wh"),
         ({"tariff_id": "NONE"}, "tariff_id"),
-        ({"stop": "2026-11-23T19:00:00"}, "stop"),
+        ({"stop": moment(EVENING + minutes(30))[:-1]}, "stop"),
+        ({}, "reason"),
     ):
         refused = await side.tried("POST", f"/cdrs/{again['cdr']['id']}/correct", {"reason": "x", **wrong})
         assert (refused.status, refused.body["field"]) == (422, field), refused.body
@@ -177,3 +184,52 @@ async def test_a_session_without_tariff_waits_for_all_to_see_and_is_priced_once_
     cdr = await one(side)
     assert cdr["session_id"] == waiting["session_id"]
     assert (await side.admin("GET", "/cdrs?state=waiting"))["data"] == []
+
+
+async def test_of_many_who_correct_a_cdr_at_the_same_time_one_does(side: Side, charged: Any) -> None:
+    path = f"/cdrs/{charged['id']}"
+    tries = [side.tried("POST", f"{path}/correct", {"reason": f"r{count}", "energy_wh": 1000 + count}) for count in range(5)]
+    tries += [side.tried("POST", f"{path}/credit", {"reason": "c"}) for _ in range(3)]
+    answers = await asyncio.gather(*tries)
+    assert sorted(answer.status for answer in answers) == [201] + [409] * 7
+    published = (await side.admin("GET", "/cdrs"))["data"]
+    credits = (await side.admin("GET", "/cdrs?state=credit"))["data"]
+    corrected = "cdr" in next(answer.body for answer in answers if answer.status == 201)
+    assert (len(published), len(credits)) == (2 if corrected else 1, 1)
+
+
+async def test_customers_see_what_a_corrected_cdr_stands_for_and_their_sums_come_out_right(side: Side, charged: Any) -> None:
+    await side.admin("PUT", f"/tariffs/{CPO}/CHEAP", TARIFF | {"elements": [{"price_components": [PER_KWH]}]})
+    given = {"reason": "wrong tariff", "tariff_id": "CHEAP"}
+    new = (await side.admin("POST", f"/cdrs/{charged['id']}/correct", given))["cdr"]
+    assert Decimal(new["cost"]["excl_vat"]) == Decimal("1.10")
+    body = {"name": "n", "network_id": "demo", "grants": [{"cpos": "all", "modules": {"cdrs": ["pull"]}}]}
+    seen = await ask("GET", f"{side.url}/api/1.0/cdrs", (await side.admin("POST", "/subscriptions", body))["token"])
+    remarks = [each["remark"] for each in seen.body["data"]]
+    assert remarks == [None, f"credit of {charged['id']}", f"replaces {charged['id']}"]
+    assert sum(Decimal(str(each["total_cost"])) for each in seen.body["data"]) == Decimal("1.10")
+
+
+async def test_the_life_of_a_cdr_is_told_and_changed_from_the_shell(side: Side, charged: Any, tmp_path: Path) -> None:
+    async def run(*args: str) -> Result:
+        options = ["--url", side.url, "--admin-token", ADMIN]
+        return await asyncio.to_thread(CliRunner().invoke, main, ["cdr", *args, *options])
+
+    cdr_id, svg = charged["id"], tmp_path / "cdr.svg"
+    listed = await run("list")
+    assert json.loads(listed.output)["id"] == cdr_id
+    told = await run("explain", cdr_id, "--svg", str(svg))
+    assert "20:00 to 08:00 local time" in told.output
+    assert svg.read_text().startswith("<svg")
+    assert json.loads((await run("explain", cdr_id, "--json")).output)["id"] == cdr_id
+    missing = await run("explain", cdr_id, "--price", "retail")
+    assert (missing.exit_code, "no retail price" in missing.output) == (1, True)
+    corrected = json.loads((await run("correct", cdr_id, "--reason", "meter", "--energy-wh", "5000")).output)
+    again = await run("credit", cdr_id, "--reason", "twice")
+    assert (again.exit_code, "Already done" in again.output) == (1, True)
+    shown = json.loads((await run("show", corrected["cdr"]["id"])).output)
+    assert (shown["state"], shown["replaces"]) == ("published", cdr_id)
+    assert json.loads((await run("list", "--state", "credit")).output)["credit_of"] == cdr_id
+    for nobody in (["show", "NOBODY"], ["publish", "NOBODY"], ["retry", "NOBODY"]):
+        unknown = await run(*nobody)
+        assert (unknown.exit_code, "Not found" in unknown.output) == (1, True), unknown.output
