@@ -22,8 +22,8 @@ from chargewire.csms.partnering import (
     amend,
     connection_of,
     invite_again,
+    open_bundle,
     open_connection,
-    open_given,
     take_invitation,
 )
 from chargewire.journal.memory import Ref
@@ -88,13 +88,13 @@ async def make_partner(request: Asking) -> Response[bytes]:
 
 @post("/partners/bundle", opt={"body": BundleInput})
 async def make_bundle(request: Asking) -> Response[bytes]:
-    """Make several connections with one partner. A handshake that fails does not undo the others."""
+    """Make several connections with one partner, all or none; a handshake that fails then does not undo the others."""
     api = admin(request)
     given = read(await request.body(), BundleInput)
     if not given.connections:
         raise Refused("must not be empty", "connections")
     bundle = given.name or new_id()
-    made = [await open_given(api.registry, each, bundle) for each in given.connections]
+    made = await open_bundle(api.registry, given.connections, bundle)
     return answer({"bundle": bundle, "data": [await _result(api, *each) for each in made]}, 201)
 
 
@@ -176,12 +176,8 @@ async def get_partner_command(request: Asking, connection_id: FromPath[str], com
 
 @delete("/partners/{connection_id:str}", status_code=204)
 async def remove_partner(request: Asking, connection_id: FromPath[str]) -> None:
-    """Forget a connection; one that is connected must be unregistered first."""
-    api = admin(request)
-    _, roaming = connection_of(api.registry, connection_id)
-    if roaming.state == "connected":
-        raise Refused("is connected: unregister it first", "state")
-    await api.registry.drop(Ref("subscription", "", connection_id), "partner")
+    """Forget a connection; one that is connected must be unregistered first, one in a handshake be waited for."""
+    await admin(request).office.handshakes.forget(connection_id)
 
 
 async def _started(api: Api, connection: Subscription, token: str) -> Response[bytes]:

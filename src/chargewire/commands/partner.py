@@ -94,7 +94,9 @@ def connect(
 @connected
 def again(caller: Caller, connection_id: str, versions_url: str | None, token: str | None) -> None:
     """Try a handshake once more."""
-    body = {"versions_url": versions_url, "token": token} if versions_url and token else None
+    if (versions_url is None) != (token is None):
+        raise click.UsageError("--versions-url and --token go together")
+    body = {"versions_url": versions_url, "token": token} if token else None
     _told(*caller.answer("POST", path_of("partners", connection_id, "connect"), body))
 
 

@@ -5,7 +5,7 @@ read: of two at the same time one wins, and one that breaks off leaves what was 
 """
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -16,12 +16,14 @@ from msgspec.structs import replace
 
 from chargewire.charging.errors import Refused, Unknown
 from chargewire.charging.location import BusinessDetails
+from chargewire.charging.party import is_party
+from chargewire.csms.directory import PLACE
 from chargewire.csms.ids import new_id
 from chargewire.csms.intake import read
 from chargewire.csms.parties import check_party
 from chargewire.csms.registry import Registry, again
-from chargewire.csms.subscribing import ENDPOINT_TOKEN, new_token, write_subscription
-from chargewire.journal.memory import Ref
+from chargewire.csms.subscribing import ENDPOINT_TOKEN, new_token, write_subscription, write_subscriptions
+from chargewire.journal.memory import Ref, Unit, Write
 from chargewire.sharing.subscription import ROAMED, Endpoint, IssuedToken, Roaming, Step, Subscription
 
 PARTNER_TOKEN = "partner-token"  # noqa: S105  (the context that tokens of partners are sealed under)
@@ -89,35 +91,21 @@ def connection_of(registry: Registry, connection_id: str) -> tuple[Subscription,
     return found, found.roaming
 
 
-async def open_connection(registry: Registry, body: bytes, bundle: str = "") -> tuple[Subscription, str]:
+async def open_connection(registry: Registry, body: bytes) -> tuple[Subscription, str]:
     """Make a connection. Gives our TOKEN_A, to be handed to the partner; "" if the partner has given us one. Raises Refused."""
-    return await open_given(registry, read(body, PartnerInput), bundle)
+    [made] = await _kept(registry, [_drafted(registry, read(body, PartnerInput))])
+    return made
 
 
-async def open_given(registry: Registry, given: PartnerInput, bundle: str = "") -> tuple[Subscription, str]:
-    """The same, once it has been read."""
-    party = check_party(given.party)
-    network_id = _network_of(registry, given.role, party)
-    if (given.versions_url is None) != (given.token is None):
-        raise Refused("versions_url and token go together", "versions_url" if given.token else "token")
-    roaming = Roaming(
-        role=given.role,
-        party=party,
-        modules=given.modules,
-        bundle=bundle,
-        token_encoding=given.token_encoding,
-        expected=check_party(given.expected) if given.expected else "",
-        pull_every_s=given.pull_every_s,
-    )
-    subscription = Subscription(id=new_id(), name=given.name, network_id=network_id, state="requested", roaming=roaming)
-    if given.versions_url and given.token:
-        registry.check_url(given.versions_url, "versions_url")
-        subscription = _asking(registry, subscription, given.versions_url, given.token)
-        await write_subscription(registry, subscription, 0)
-        return subscription, ""
-    subscription, token = _inviting(registry, subscription)
-    await write_subscription(registry, subscription, 0)
-    return subscription, token
+async def open_bundle(registry: Registry, given: Sequence[PartnerInput], bundle: str) -> list[tuple[Subscription, str]]:
+    """Make several connections, all or none of them. Raises Refused."""
+    drafts = []
+    for index, each in enumerate(given):
+        try:
+            drafts.append(_drafted(registry, each, bundle))
+        except Refused as error:
+            raise Refused(error.message, f"connections[{index}].{error.field}") from error
+    return await _kept(registry, drafts)
 
 
 async def invite_again(registry: Registry, connection_id: str) -> tuple[Subscription, str]:
@@ -154,18 +142,36 @@ async def amend(registry: Registry, connection_id: str, body: bytes) -> Subscrip
     def changed(before: Subscription) -> Subscription:
         roaming = before.roaming
         assert roaming is not None
-        if given.state == "live" and roaming.state != "connected":
+        if given.state is not UNSET and roaming.state != "connected":
             raise Refused("is not connected", "state")
         named = {name: getattr(given, name) for name in ("modules", "token_encoding", "pull_every_s")}
         known = {name: value for name, value in named.items() if value is not UNSET}
+        after = replace(roaming, **known)
+        spoken = (after.modules, after.token_encoding) != (roaming.modules, roaming.token_encoding)
         return replace(
             before,
             name=before.name if isinstance(given.name, UnsetType) else given.name,
             state=before.state if isinstance(given.state, UnsetType) else given.state,
-            roaming=replace(roaming, **known),
+            endpoints=_endpoints(registry, after) if spoken and after.state == "connected" else before.endpoints,
+            roaming=after,
         )
 
     return await change_connection(registry, connection_id, changed)
+
+
+async def remove_connection(registry: Registry, connection_id: str) -> None:
+    """Forget a connection. Raises Unknown, Refused if it is connected."""
+
+    async def once() -> None:
+        connection, version = await stored_connection(registry, connection_id)
+        if connection.roaming and connection.roaming.state == "connected":
+            raise Refused("is connected: unregister it first", "state")
+        ref = Ref("subscription", "", connection_id)
+        write = Write(ref=ref, content=_bare(connection), expect=version, what="deleted", deleted=True)
+        committed = await registry.journal.append(Unit(place=PLACE, writes=[write]))
+        registry.directory.put(ref, committed.versions[0], None)
+
+    await again(once, registry.turns)
 
 
 def with_token(registry: Registry, connection: Subscription) -> tuple[Subscription, str]:
@@ -221,7 +227,7 @@ def connected(
         before,
         state="suspended" if before.state == "suspended" else "live",
         tokens=(*old, IssuedToken(hash=token_hash, created_at=now)),
-        endpoints=_endpoints(registry, after, theirs),
+        endpoints=_endpoints(registry, after),
         roaming=after,
     )
 
@@ -284,6 +290,40 @@ async def stored_connection(registry: Registry, connection_id: str) -> tuple[Sub
     return found, stored.version
 
 
+def _drafted(registry: Registry, given: PartnerInput, bundle: str = "") -> tuple[Subscription, str]:
+    """A connection that is not written yet, and our TOKEN_A."""
+    party = check_party(given.party)
+    network_id = _network_of(registry, given.role, party)
+    if (given.versions_url is None) != (given.token is None):
+        raise Refused("versions_url and token go together", "versions_url" if given.token else "token")
+    roaming = Roaming(
+        role=given.role,
+        party=party,
+        modules=given.modules,
+        bundle=bundle,
+        token_encoding=given.token_encoding,
+        expected=_expected(given.expected),
+        pull_every_s=given.pull_every_s,
+    )
+    subscription = Subscription(id=new_id(), name=given.name, network_id=network_id, state="requested", roaming=roaming)
+    if given.versions_url and given.token:
+        registry.check_url(given.versions_url, "versions_url")
+        return _asking(registry, subscription, given.versions_url, given.token), ""
+    return _inviting(registry, subscription)
+
+
+def _expected(party: str | None) -> str:
+    if party and not is_party(party.upper()):
+        raise Refused("a party is written like NL-AAA", "expected")
+    return (party or "").upper()
+
+
+async def _kept(registry: Registry, drafts: list[tuple[Subscription, str]]) -> list[tuple[Subscription, str]]:
+    """New connections, written all or none."""
+    await write_subscriptions(registry, [(subscription, 0) for subscription, _ in drafts])
+    return drafts
+
+
 def _network_of(registry: Registry, role: str, party: str) -> str:
     directory = registry.directory
     if role == "CPO":
@@ -318,14 +358,15 @@ def _asking(registry: Registry, connection: Subscription, versions_url: str, tok
     return replace(connection, roaming=replace(roaming, state="asked", versions_url=versions_url, token=sealed))
 
 
-def _endpoints(registry: Registry, roaming: Roaming, theirs: Theirs) -> dict[str, Endpoint]:
+def _endpoints(registry: Registry, roaming: Roaming) -> dict[str, Endpoint]:
     """Where our own objects are pushed to: wherever the partner has a receiver for them."""
     shared, _ = ROAMED[roaming.role]
-    said = registry.keys.seal(_written(theirs.token, theirs.encoding), ENDPOINT_TOKEN)
+    token = registry.keys.open(roaming.token, PARTNER_TOKEN)
+    said = registry.keys.seal(_written(token, roaming.token_encoding), ENDPOINT_TOKEN)
     return {
-        module: Endpoint(url=theirs.endpoints[module], token=said, dialect="ocpi-2.1.1")
+        module: Endpoint(url=roaming.endpoints[module], token=said, dialect="ocpi-2.1.1")
         for module in shared
-        if roaming.about(module) and module in theirs.endpoints
+        if roaming.about(module) and module in roaming.endpoints
     }
 
 

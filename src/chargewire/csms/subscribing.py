@@ -1,7 +1,7 @@
 """Platform subscriptions: made, changed, ended, and their tokens rotated. A token is shown once and kept as a hash."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -154,11 +154,24 @@ async def _change(registry: Registry, subscription_id: str, changed: Callable[[S
 
 async def write_subscription(registry: Registry, subscription: Subscription, expect: int) -> None:
     """Write a subscription over the version that was read; the directory knows it at once. Raises LostRace."""
-    ref = Ref("subscription", "", subscription.id)
-    names = [Name("subscription-token", token.hash, ref) for token in subscription.tokens]
-    write = Write(ref=ref, content=subscription, expect=expect, what="static", state=subscription.state)
-    committed = await registry.journal.append(Unit(place=PLACE, writes=[write], names=names))
-    registry.directory.put(ref, committed.versions[0], subscription)
+    await write_subscriptions(registry, [(subscription, expect)])
+
+
+async def write_subscriptions(registry: Registry, expected: Sequence[tuple[Subscription, int]]) -> None:
+    """Write several, each over the version that was read: all or none. Raises LostRace."""
+    refs = [Ref("subscription", "", each.id) for each, _ in expected]
+    writes = [
+        Write(ref=ref, content=each, expect=expect, what="static", state=each.state)
+        for ref, (each, expect) in zip(refs, expected, strict=True)
+    ]
+    names = [
+        Name("subscription-token", token.hash, ref)
+        for ref, (each, _) in zip(refs, expected, strict=True)
+        for token in each.tokens
+    ]
+    committed = await registry.journal.append(Unit(place=PLACE, writes=writes, names=names))
+    for ref, version, (each, _) in zip(refs, committed.versions, expected, strict=True):
+        registry.directory.put(ref, version, each)
 
 
 def _grants(registry: Registry, network_id: str, given: tuple[GrantInput, ...]) -> tuple[Grant, ...]:

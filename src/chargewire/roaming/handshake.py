@@ -18,6 +18,7 @@ from chargewire.csms.partnering import (
     change_connection,
     connected,
     failed,
+    remove_connection,
     stored_connection,
     unregistered,
     with_token,
@@ -100,6 +101,11 @@ class Handshakes:
             after = await change_connection(self._registry, connection_id, lambda before: unregistered(before, log.steps))
         event("partner.unregistered", connection_id=connection_id, by="us")
         return after
+
+    async def forget(self, connection_id: str) -> None:
+        """Remove a connection that is not connected. Raises Unknown, Refused."""
+        with self._alone(connection_id):
+            await remove_connection(self._registry, connection_id)
 
     # they start
 
