@@ -138,10 +138,12 @@ def minutes(count: float) -> timedelta:
 
 
 @asynccontextmanager
-async def foreign_station(ocpp_url: str, station_id: str) -> AsyncIterator[ForeignStation]:
+async def foreign_station(
+    ocpp_url: str, station_id: str, make: type[ForeignStation] = ForeignStation
+) -> AsyncIterator[ForeignStation]:
     """Connected, not yet booted."""
     async with websockets.connect(f"{ocpp_url}/{station_id}", subprotocols=["ocpp1.6"]) as socket:  # type: ignore[list-item]
-        station = ForeignStation(station_id, socket)
+        station = make(station_id, socket)
         listening = asyncio.create_task(station.start())
         try:
             yield station

@@ -28,8 +28,16 @@ async def authorize(request: Asking, token_uid: FromPath[str]) -> Response[bytes
     if stored is None:
         raise Unknown("token", token_uid)
     allowed = verdict(_token.decode(stored.body), partner.api.now())
-    here = where if allowed is Allowed.ACCEPTED else None  # where the driver may charge (2.1.1 AuthorizationInfo.location)
+    here = _sayable(where) if where and allowed is Allowed.ACCEPTED else None  # where the driver may charge
     return answer(request, AuthorizationInfo(allowed=ALLOWED[allowed], location=here))
+
+
+def _sayable(where: LocationReferences) -> LocationReferences | None:
+    """A place as 2.1.1 can say it; None for one with ids that are too long for it, which is read all the same."""
+    try:
+        return msgspec.convert(msgspec.to_builtins(where), LocationReferences)
+    except msgspec.ValidationError:
+        return None
 
 
 EMSP = [authorize]
