@@ -327,3 +327,24 @@ async def test_what_no_database_can_hold_is_refused(each_house: House, partner: 
         answer = await each_house.ask("PUT", f"{EMSP}/tariffs/DE/CPO/T1", partner, body)
         assert answer.json["status_code"] == 2001, (value, answer.body)
     assert (await each_house.get(f"{EMSP}/tariffs/DE/CPO/T1", partner)).status == 404
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+async def test_others_get_their_turn_while_a_large_object_is_read(each_house: House, partner: str, method: str) -> None:
+    large = location(evses=[evse(f"E{number}") for number in range(4000)])
+    if method == "PATCH":
+        assert await write(each_house, "PUT", f"{HOME}/L1", partner, large) == (201, 1000)
+        large = {"name": "Köln"}
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0.001)
+
+    waiting = asyncio.create_task(others())
+    await asyncio.sleep(0)
+    assert (await write(each_house, method, f"{HOME}/L1", partner, large))[1] == 1000
+    waiting.cancel()
+    assert turns > 10

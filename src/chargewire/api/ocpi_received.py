@@ -4,6 +4,7 @@ A partner writes and reads only under its own party (OCPI 2.1.1 transport_and_fo
 like one that does not exist. Everything is durable before the answer.
 """
 
+import asyncio
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
@@ -19,11 +20,12 @@ from chargewire.api.ocpi_faults import json_body, said
 from chargewire.api.ocpi_paths import named
 from chargewire.api.ocpi_versions import ocpi_url
 from chargewire.charging.errors import Refused, Unknown
-from chargewire.csms.partner_objects import ONE, Outcome, drop, read
+from chargewire.csms.partner_objects import LARGE, ONE, Outcome, drop, read
 from chargewire.csms.partner_tokens import TokenOutcome, read_token
 from chargewire.protocols.ocpi import codes
 from chargewire.protocols.ocpi.moments import moment
 from chargewire.protocols.ocpi.v211 import cdrs, locations, sessions, tariffs, tokens
+from chargewire.protocols.ocpi.v211.reading import Heard, T
 from chargewire.protocols.ocpi.v211.reading import read as read_json
 from chargewire.protocols.platform.envelope import of_object
 from chargewire.roaming import receiving
@@ -125,7 +127,7 @@ async def patch_session(request: Asking) -> Response[bytes]:
 async def post_cdr(request: Asking) -> Response[bytes]:
     """Keep a CDR; `Location` in the answer says where it can be read. Sent again it must be the same."""
     partner = enter_partner(request, "EMSP", "cdrs", "write")
-    heard = read_json(cdrs.Cdr, await json_body(request))
+    heard = await _heard(cdrs.Cdr, await json_body(request))
     outcome = await receiving.keep(partner.api.registry, partner.connection, "cdrs", heard)
     answer = _kept(request, outcome)
     answer.headers["Location"] = f"{ocpi_url(request, partner)}/2.1.1/cdrs/{cdr_name(heard.value.id)}"
@@ -214,9 +216,14 @@ async def _get(partner: Partner, module: str, object_id: str) -> Response[bytes]
 async def _put(
     request: Asking, partner: Partner, module: str, object_id: str, kind: type[msgspec.Struct], body: bytes
 ) -> Response[bytes]:
-    heard = read_json(kind, body)
+    heard = await _heard(kind, body)
     receiving.same_id("id", object_id, heard.value.id)  # type: ignore[attr-defined]
     return _kept(request, await receiving.keep(partner.api.registry, partner.connection, module, heard))
+
+
+async def _heard(kind: type[T], body: bytes) -> Heard[T]:
+    """What was sent; a large object is read beside the loop, which must not be held up."""
+    return await asyncio.to_thread(read_json, kind, body) if len(body) > LARGE else read_json(kind, body)
 
 
 async def _patch(request: Asking, partner: Partner, module: str, object_id: str, body: bytes) -> Response[bytes]:

@@ -24,6 +24,7 @@ from chargewire.journal.memory import Journal, JournalError, ListQuery, Ref, Uni
 from chargewire.log import event, trouble
 
 AT_ONCE = 8  # stations that are told at the same time
+MANY = 1000  # tokens: more are looked through beside the loop
 SETTLE_S = 2.0
 RETRY_S = 60.0
 RETRY_MOST_S = 3600.0
@@ -196,7 +197,8 @@ class LocalLists:
         known = keeping.known
         place = await self._journal.get(Ref("location", keeping.ref.owner, station.location_id))
         location = _location.decode(place.body) if place else None
-        wanted = wanted_list(tokens, location, met.limits, known.listed, self._clock())
+        given = (tokens, location, met.limits, known.listed, self._clock())
+        wanted = await asyncio.to_thread(wanted_list, *given) if len(tokens) > MANY else wanted_list(*given)
         full = known.state != "sent" or met.version != known.version
         changes = tuple(wanted.listed.values()) if full else difference(known.listed, wanted.listed)
         sends = messages(changes, max(known.version, met.version, 0) + 1, met.limits.chunk, full=full)
