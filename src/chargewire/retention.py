@@ -17,6 +17,7 @@ def days_of(settings: Settings) -> Mapping[str, int]:
         "message": settings.message_days,
         "notification": settings.message_days,
         "command": settings.message_days,
+        "sentcommand": settings.message_days,
         "parked": settings.message_days,
         "change": settings.change_days,
         "reading": settings.reading_days,
@@ -24,6 +25,7 @@ def days_of(settings: Settings) -> Mapping[str, int]:
         "cdr": settings.cdr_days,
         "heldcdr": settings.cdr_days,
         "signed": settings.cdr_days,
+        "partnerspan": settings.cdr_days,
     }
 
 

@@ -11,9 +11,15 @@ from chargewire.api.asking import capped, query_of
 from chargewire.api.context import Asking
 from chargewire.api.faults import BadParameter, NotThere
 from chargewire.api.gate import admin
+from chargewire.api.ocpi_received import cdr_id
 from chargewire.charging.errors import Unknown
-from chargewire.csms.partner_objects import KINDS, PartnerObject, object_id_of
+from chargewire.charging.settling import Settlement
+from chargewire.csms.partner_objects import KINDS, PartnerObject, object_id_of, ref_of
+from chargewire.csms.settling import settle_again
 from chargewire.journal.memory import ListQuery, Stored
+from chargewire.journal.stamps import from_stamp
+from chargewire.protocols.ocpi.v211.cdrs import Cdr, stated_of
+from chargewire.protocols.ocpi.v211.reading import understood
 from chargewire.sharing.keys import Unsealable
 from chargewire.sharing.subscription import ROAMED, Roaming
 
@@ -24,6 +30,16 @@ _object = msgspec.json.Decoder(PartnerObject)
 @get("/partners/{connection_id:str}/{module:str}", opt={"query": ListAsked, "answer": Listed})
 async def list_partner_objects(request: Asking, connection_id: FromPath[str], module: FromPath[str]) -> Response[bytes]:
     """What a partner wrote of a module (`locations`, `sessions`, `cdrs`, `tariffs` to our eMSP, `tokens` to our CPO)."""
+    return await _page(request, connection_id, module)
+
+
+@get("/partners/{connection_id:str}/cdrs", opt={"query": ListAsked, "answer": Listed})
+async def list_partner_cdrs(request: Asking, connection_id: FromPath[str]) -> Response[bytes]:
+    """The CDRs of a partner (a list like the others; it has a route of its own because there is more below it)."""
+    return await _page(request, connection_id, "cdrs")
+
+
+async def _page(request: Asking, connection_id: str, module: str) -> Response[bytes]:
     api = admin(request)
     asked = query_of(request, ListAsked)
     connection = api.directory.subscription(connection_id)
@@ -40,6 +56,22 @@ async def list_partner_objects(request: Asking, connection_id: FromPath[str], mo
     page = await api.journal.walk(query)
     following = api.keys.seal(msgspec.json.encode(page.next).decode(), context) if page.next is not None else None
     return answer(Listed([_shown(stored) for stored in page.rows], following))
+
+
+@get("/partners/{connection_id:str}/cdrs/{name:str}/check", opt={"answer": Settlement})
+async def check_partner_cdr(request: Asking, connection_id: FromPath[str], name: FromPath[str]) -> Response[bytes]:
+    """What a partner's CDR states against what its periods add up to and its own tariff gives, by what is known now."""
+    api = admin(request)
+    connection = api.directory.subscription(connection_id)
+    if connection is None or connection.roaming is None:
+        raise Unknown("partner", connection_id)
+    if connection.roaming.role != "EMSP":
+        raise NotThere
+    stored = await api.journal.get(ref_of(connection, "cdrs", cdr_id(name)))
+    if stored is None:
+        raise Unknown("CDR", name)
+    stated = stated_of(understood(Cdr, _object.decode(stored.body).content).value)
+    return answer(await settle_again(api.registry, connection, stated, from_stamp(stored.created_at)))
 
 
 def _query(connection_id: str, roaming: Roaming, module: str, limit: int, after: tuple[Any, ...] | None) -> ListQuery:
@@ -60,4 +92,4 @@ def _shown(stored: Stored) -> dict[str, Any]:
     return {"id": object_id_of(stored), "object": kept.content, "flags": kept.flags, **times(stored)}
 
 
-ROUTES: list[Any] = [list_partner_objects]
+ROUTES: list[Any] = [list_partner_objects, list_partner_cdrs, check_partner_cdr]

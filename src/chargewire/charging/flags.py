@@ -40,6 +40,15 @@ CORRECTED = "corrected"
 NO_RETAIL = "no-retail-tariff"
 NO_REIMBURSEMENT = "no-reimbursement-tariff"
 
+SETTLE_TIMES = "settle-times"
+SETTLE_ENERGY = "settle-total-energy"
+SETTLE_TIME = "settle-total-time"
+SETTLE_PARKING = "settle-parking-time"
+SETTLE_CURRENCY = "settle-currency"
+SETTLE_COST = "settle-total-cost"
+SETTLE_TOKEN = "settle-token-unknown"  # noqa: S105
+SETTLE_OVERLAP = "settle-overlap"
+
 FLAGS = {
     NO_TIME: "The station sent no readable time; the time of arrival is used.",
     CLOCK_UNSET: "The station's clock was never set; the time of arrival is used.",
@@ -74,3 +83,16 @@ FLAGS = {
     NO_RETAIL: "What the driver pays is not known: the retail tariff that is named is not there, or not valid.",
     NO_REIMBURSEMENT: "What the owner gets is not known: the reimbursement tariff that is named is not there, or not valid.",
 }
+
+SETTLEMENT = {
+    SETTLE_TIMES: "Its times make no sense: it ends before it begins or in the future, a period lies outside, or it counts "
+    "more time than there was.",
+    SETTLE_ENERGY: "The energy of its periods is not its total energy.",
+    SETTLE_TIME: "The times of its periods are not its total time.",
+    SETTLE_PARKING: "The parking times of its periods are not its total parking time.",
+    SETTLE_CURRENCY: "Its tariff is in another currency.",
+    SETTLE_COST: "Its total cost is not what its own tariff gives, by more than the smallest unit of the currency.",
+    SETTLE_TOKEN: "None of our tokens has its auth_id.",
+    SETTLE_OVERLAP: "Another CDR of the same auth_id at the same EVSE shares time with it.",
+}
+"""What was found in a CDR that a partner sent to our eMSP."""

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from chargewire.charging.errors import Refused, Unknown
 from chargewire.charging.token import Token
+from chargewire.csms.contracts import Contracts
 from chargewire.csms.directory import PLACE, TYPES, Directory
 from chargewire.journal.memory import Journal, LostRace, Name, Ref, Stored, Unit, Write
 from chargewire.sharing.keys import Keys
@@ -57,6 +58,7 @@ class Registry:
         self.keys = keys
         self.now = clock
         self.check_url = check_url
+        self.contracts = Contracts(journal)
         self.turns = asyncio.Lock()  # of those that lost a race
         self.on_stations: Callable[[Sequence[str]], Awaitable[None]] = _nobody  # told of the stations that were written
         self.on_token: Callable[[str, Token], None] = _no_one  # told of the tokens that were written, with their eMSP

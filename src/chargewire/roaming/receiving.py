@@ -17,6 +17,7 @@ from chargewire.charging.token import Token
 from chargewire.csms.partner_objects import ONE, Known, Outcome, PartnerObject, write
 from chargewire.csms.partner_tokens import KnownToken, TokenOutcome, write_token
 from chargewire.csms.registry import Registry
+from chargewire.csms.settling import settle
 from chargewire.protocols.ocpi.v211 import cdrs, locations, sessions, tariffs, tokens
 from chargewire.protocols.ocpi.v211.reading import Heard, decoded, understood
 from chargewire.protocols.ocpi.v211.ripple import (
@@ -46,6 +47,9 @@ async def keep(
     """Keep a whole object that a partner owns. `asked_at`: when it was asked for, if it comes in a list. Raises Refused."""
     object_id = checked_id(str(heard.value.id))
     wanted = _object(module, heard)
+    if module == "cdrs":  # a difference is told, and never keeps a CDR out
+        found = await settle(registry, connection, cdrs.stated_of(heard.value), registry.now())
+        wanted = replace(wanted, flags=(*wanted.flags, *found.flags))
 
     def change(known: Known | None) -> PartnerObject | None:
         if module == "cdrs" or known is None:

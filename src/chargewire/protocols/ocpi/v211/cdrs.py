@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import accumulate, pairwise
 from typing import Annotated
 
 import msgspec
@@ -12,13 +13,15 @@ from chargewire.charging import cdr as domain
 from chargewire.charging.correcting import remark_of
 from chargewire.charging.location import Status
 from chargewire.charging.session import Period
+from chargewire.charging.settling import Amounts, Stated
 from chargewire.protocols.ocpi.moments import Stamp, moment, stamped
 from chargewire.protocols.ocpi.v211 import words
 from chargewire.protocols.ocpi.v211.locations import Location, place_used
 from chargewire.protocols.ocpi.v211.sessions import CdrDimension, ChargingPeriod, auth_method, charging_periods
-from chargewire.protocols.ocpi.v211.tariffs import Tariff, tariff
+from chargewire.protocols.ocpi.v211.tariffs import Tariff, tariff, tariff_of
 from chargewire.protocols.ocpi.v211.texts import clipped, hours, kwh, number
 
+NOTHING = Decimal(0)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -64,7 +67,7 @@ def cdr(given: domain.Cdr, last_updated: Stamp) -> Cdr:
         total_energy=kwh(given.energy_wh),
         total_time=hours(given.total_time_s),
         total_parking_time=hours(given.parking_time_s),
-        remark=clipped(remark_of(given), 255),
+        remark=_remark(given),
         last_updated=stamped(last_updated),
     )
 
@@ -74,17 +77,73 @@ def cdr_json(given: domain.Cdr, last_updated: Stamp) -> bytes:
     return _encode(cdr(given, last_updated))
 
 
+def _remark(given: domain.Cdr) -> str | None:
+    """If there is not room for all of it, that of the CDR itself: half an address leads nowhere."""
+    said = remark_of(given)
+    return clipped(said if said is None or len(said) <= 255 else given.remark, 255)
+
+
 def periods_of(given: Cdr) -> tuple[tuple[Period, ...], datetime]:
-    """The course of a partner's session as its CDR tells it, in order, and when it ended."""
+    """The course of a partner's session as its CDR tells it, in order, and when it ended.
+
+    Energy is rounded to Wh so that the sum of it stays right; each time to the second that it was written from.
+    """
     ordered = sorted(given.charging_periods, key=lambda each: _at(each.start_date_time))
-    return tuple(_period_of(each) for each in ordered), _at(given.stop_date_time)
+    volumes = [_volumes(each.dimensions) for each in ordered]
+    so_far = [round(wh) for wh in accumulate((each.get("ENERGY", NOTHING) * 1000 for each in volumes), initial=NOTHING)]
+    periods = tuple(
+        _period_of(_at(each.start_date_time), after - before, volume)
+        for each, volume, (before, after) in zip(ordered, volumes, pairwise(so_far), strict=True)
+    )
+    return periods, _at(given.stop_date_time)
 
 
-def _period_of(given: ChargingPeriod) -> Period:
-    volume = _volumes(given.dimensions)
-    return Period(
+def stated_of(given: Cdr) -> Stated:
+    """What a partner's CDR says, to be settled. The place is that of its one EVSE."""
+    periods, stop = periods_of(given)
+    evses = given.location.evses
+    return Stated(
+        id=given.id,
+        auth_id=given.auth_id,
+        location_id=given.location.id,
+        evse_uid=evses[0].uid if len(evses) == 1 else "",
+        time_zone=given.location.time_zone,
         start=_at(given.start_date_time),
-        energy_wh=round(volume.get("ENERGY", Decimal(0)) * 1000),
+        stop=stop,
+        currency=given.currency,
+        totals=Amounts(
+            energy=_decimal(given.total_energy),
+            time=_decimal(given.total_time),
+            parking_time=None if given.total_parking_time is None else _decimal(given.total_parking_time),
+            cost=_decimal(given.total_cost),
+        ),
+        sums=_sums(given.charging_periods),
+        periods=periods,
+        tariffs=tuple(tariff_of(each) for each in given.tariffs),
+    )
+
+
+def _sums(periods: Sequence[ChargingPeriod]) -> Amounts:
+    """What periods add up to; None for what none of them speaks of: some list only what their tariff prices."""
+    volumes = [_volumes(each.dimensions) for each in periods]
+    said = {dimension for each in volumes for dimension in each}
+
+    def added(*dimensions: str) -> Decimal | None:
+        amounts = [each.get(dimension, NOTHING) for each in volumes for dimension in dimensions]
+        return sum(amounts, NOTHING) if said.intersection(dimensions) else None
+
+    timed = said.intersection(("TIME", "PARKING_TIME"))
+    return Amounts(
+        energy=added("ENERGY"),
+        time=added("TIME", "PARKING_TIME"),
+        parking_time=added("PARKING_TIME") or (NOTHING if timed else None),
+    )
+
+
+def _period_of(start: datetime, energy_wh: int, volume: dict[str, Decimal]) -> Period:
+    return Period(
+        start=start,
+        energy_wh=energy_wh,
         charging_s=round(volume.get("TIME", Decimal(0)) * 3600),
         parking_s=round(volume.get("PARKING_TIME", Decimal(0)) * 3600),
         min_current_a=volume.get("MIN_CURRENT"),
@@ -94,7 +153,12 @@ def _period_of(given: ChargingPeriod) -> Period:
 
 def _volumes(dimensions: Sequence[CdrDimension]) -> dict[str, Decimal]:
     """Volumes by type; some say a dimension twice (their periods list each once more), which counts once."""
-    return {each.type: Decimal(repr(each.volume)) for each in dimensions}
+    return {each.type: _decimal(each.volume) for each in dimensions}
+
+
+def _decimal(number: float) -> Decimal:
+    """A number as it was written."""
+    return Decimal(repr(number))
 
 
 def _at(text: str) -> datetime:
