@@ -157,3 +157,12 @@ async def test_at_a_closed_place_only_those_charge_that_its_rules_name(floor: Fl
     assert begun.allowed is (Allowed.ACCEPTED if may else Allowed.INVALID)
     assert ("token-not-here" in session.flags) is not may
     assert (await shows(floor, "CARD")).allowed is begun.allowed
+
+
+async def test_a_partner_gets_hold_of_no_card_of_ours_by_writing_its_uid(floor: Floor) -> None:
+    await roam(floor, Allowed.ACCEPTED)  # DE-PAR comes before NL-EMS by its name
+    theirs = Token(uid=UID, type="RFID", auth_id="DE-PAR-C9-X", issuer="Partner", valid=True, whitelist="ALWAYS")
+    await floor.registry.keep(Ref("token", PARTNER, UID), theirs, place="tokens/DE-PAR")
+    await floor.starts(UID, at=floor.now)
+    [session] = await floor.sessions()
+    assert session.started.token.emsp == "NL-EMS"

@@ -155,6 +155,10 @@ class Directory:
             self._accepted[cpo_party] = accepted
         return accepted
 
+    def asked_in_turn(self, cpo_party: str) -> list[str]:
+        """The same, by name, those of our own first: no partner gets hold of their drivers' cards by writing the same uids."""
+        return sorted(self.accepted_emsps(cpo_party), key=lambda emsp: (self.emsp(emsp) is None, emsp))
+
     def take(self, stored: Stored) -> None:
         """Learn a version of an object; an older one than is known changes nothing."""
         ref = stored.ref

@@ -228,7 +228,7 @@ class LocalLists:
             return self._tokens[cpo]
         changes = self._changes
         tokens: dict[str, Token] = {}
-        for emsp in sorted(self._directory.accepted_emsps(cpo)):
+        for emsp in self._directory.asked_in_turn(cpo):
             query = ListQuery(kind="token", owners=(emsp,), limit=1000)
             while True:
                 page = await self._journal.walk(query)

@@ -121,9 +121,9 @@ def _no_one(_emsp: str, _token: Token) -> None:
 async def find_token(journal: Journal, directory: Directory, cpo_party: str, uid: str) -> Stored | None:
     """A token that a driver shows at a station of a CPO, whatever case it comes in; only eMSPs of its network count.
 
-    If two of them know the same uid, a token that is valid goes first, then the eMSP's name decides.
+    If two of them know the same uid, a token that is valid goes first, then the order of `Directory.asked_in_turn` decides.
     """
-    refs = [Ref("token", emsp, uid) for emsp in sorted(directory.accepted_emsps(cpo_party))]
+    refs = [Ref("token", emsp, uid) for emsp in directory.asked_in_turn(cpo_party)]
     found = await journal.get_many(refs) if refs else {}
     tokens = [found[ref] for ref in refs if ref in found and not found[ref].deleted]
     return next((token for token in tokens if _token.decode(token.body).valid), tokens[0] if tokens else None)
