@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from chargewire.charging.cdr import Cdr
 from chargewire.charging.correcting import credit_for
-from chargewire.charging.facts import Metered
+from chargewire.charging.facts import Metered, SessionEnded
 from chargewire.charging.reading import Reading, Sample
 from chargewire.charging.session import Period
 from chargewire.charging.tariff import Tariff
@@ -100,15 +100,48 @@ async def test_flagged_readings_and_late_ones_are_shown_with_the_others(floor: F
     await floor.meters(begun.transaction_id, 5000, T0 + 30 * minute)
     odd = Reading(T0 + 40 * minute, (Sample("6000"), Sample("much", "Power.Active.Import", "W")))
     await floor.tell(Metered(connector_number=1, transaction_id=begun.transaction_id, readings=(odd,)), "MeterValues")
-    await floor.stops(begun.transaction_id, 7000, T0 + 60 * minute)
-    await floor.meters(begun.transaction_id, 6500, T0 + 50 * minute)  # late: kept, and changes nothing
+    last = Reading(T0 + 59 * minute, (Sample("6990"),))
+    ended = SessionEnded(transaction_id=begun.transaction_id, register_wh=7000, at=T0 + 60 * minute, readings=(last,))
+    await floor.tell(ended, "StopTransaction")
+    await floor.meters(begun.transaction_id, 9900, T0 + 50 * minute)  # late: kept, and changes nothing
     (cdr,) = await floor.cdrs()
     told = await explain(floor.journal, floor.directory, cdr.id)
-    assert [each.register_wh for each in told.readings] == [5000, 6000, 6500]
-    assert told.readings[1].flags == ("unreadable-value",)
+    assert [(each.register_wh, each.flags) for each in told.readings] == [
+        (5000, ()),
+        (6000, ("unreadable-value",)),
+        (9900, ("readings-late",)),
+        (6990, ()),
+    ]
+    assert max(step.kw for step in course_of(told)) == 10
     assert told.energy_kwh == 7
     assert [(flag.flag, flag.group) for flag in told.flags] == [("unreadable-value", "measurement")]
-    assert "! unreadable-value (measurement): " in as_text(told)
+    text = as_text(told)
+    assert "! unreadable-value (measurement): " in text
+    assert "09:50:00  9900 Wh  ! readings-late" in text
+
+
+def test_the_text_shows_the_first_and_last_readings_and_odd_ones_between() -> None:
+    readings = [at(count, 100.0 * count) for count in range(1, 31)]
+    readings[14] = ReadingTold(at=readings[14].at, register_wh=None, power_w=7200, flags=("unknown-unit",))
+    lines = as_text(explanation(tuple(readings))).splitlines()
+    meter = [
+        line.split("  ")[2:] if "Wh" in line or "!" in line else line
+        for line in lines
+        if line.startswith("  2026") or line == "  …"
+    ]
+    assert meter == [
+        ["100 Wh"],
+        ["200 Wh"],
+        ["300 Wh"],
+        ["400 Wh"],
+        "  …",
+        ["7.2 kW", "! unknown-unit"],
+        "  …",
+        ["2700 Wh"],
+        ["2800 Wh"],
+        ["2900 Wh"],
+        ["3000 Wh"],
+    ]
 
 
 async def test_of_very_many_readings_some_are_shown_and_all_are_counted(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:

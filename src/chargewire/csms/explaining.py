@@ -22,9 +22,11 @@ from chargewire.csms.corrections import find_cdr
 from chargewire.csms.directory import Directory
 from chargewire.csms.ids import session_ref
 from chargewire.csms.running import readings_of
-from chargewire.journal.memory import Journal
+from chargewire.journal.memory import Journal, ReadingRow
 
 MOST_READINGS = 5000
+LATE = "readings-late"  # heard when the session was over
+ONE_UNIT_US = 100  # the readings of a stop have stamps a little after the session that they end: they are of one unit
 UNITS = {"ENERGY": "kWh", "TIME": "h", "PARKING_TIME": "h", "FLAT": "session"}
 BOUNDED = {"BOUNDARY_BELOW": "up to the least price", "BOUNDARY_ABOVE": "down to the highest price"}
 MEANING = {"ENERGY": "energy", "TIME": "time charging", "PARKING_TIME": "time parked", "FLAT": "once a session"}
@@ -210,28 +212,37 @@ async def _session_of(journal: Journal, session_id: str) -> tuple[Session | None
     stored = await journal.get(session_ref(session_id))
     if stored is None:
         return None, (), 0
-    samples = [row.samples async for row in readings_of(journal, stored)]
-    shown, count = await asyncio.to_thread(_readings_told, samples)
-    return _session.decode(stored.body), shown, count
+    session = _session.decode(stored.body)
+    over_at = stored.last_updated + ONE_UNIT_US if session.stopped else None
+    rows = [row async for row in readings_of(journal, stored)]
+    shown, count = await asyncio.to_thread(_readings_told, rows, over_at)
+    return session, shown, count
 
 
-def _readings_told(samples: Sequence[bytes]) -> tuple[tuple[ReadingTold, ...], int]:
-    """The readings in order of time, and how many they are; of more than can be shown one in so many, and all flagged ones."""
-    told = sorted((_reading(each) for row in samples for each in _readings.decode(row)), key=lambda each: each.at)
+def _readings_told(rows: Sequence[ReadingRow], over_at: int | None) -> tuple[tuple[ReadingTold, ...], int]:
+    """The readings in order of time, and how many they are; of more than can be shown one in so many, and all flagged ones.
+
+    What was heard after `over_at` (µs) came too late: it is kept, and counts for nothing.
+    """
+    told = []
+    for row in rows:
+        late = (LATE,) if over_at is not None and row.heard_at > over_at else ()
+        told += [_reading(each, late) for each in _readings.decode(row.samples)]
+    told.sort(key=lambda each: each.at)
     every = -(-len(told) // MOST_READINGS) or 1
     last = len(told) - 1
     shown = (each for number, each in enumerate(told) if number % every == 0 or number == last or each.flags)
     return tuple(shown), len(told)
 
 
-def _reading(reading: Reading) -> ReadingTold:
+def _reading(reading: Reading, late: tuple[str, ...]) -> ReadingTold:
     point = measured(reading)
     register = next((each for each in (point.register_mwh, point.end_mwh, point.begin_mwh) if each is not None), None)
     return ReadingTold(
         at=reading.at.astimezone(UTC),
         register_wh=None if register is None else register / 1000,
         power_w=None if point.power_mw is None else point.power_mw / 1000,
-        flags=point.flags,
+        flags=point.flags + late,
     )
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
-from chargewire.csms.explaining import Explanation, LineTold, ReadingTold
+from chargewire.csms.explaining import LATE, Explanation, LineTold, ReadingTold
 
 TIMED = ("ENERGY", "TIME", "PARKING_TIME")
 MOST_STEPS = 400  # more than that nobody sees in a picture of 800 dots
@@ -58,7 +58,7 @@ def plain(number: Decimal) -> str:
 
 def _by_readings(told: Explanation) -> list[Step]:
     """By what the register rose from one reading to the next; where there is no register, or it fell, by the power measured."""
-    within = [each for each in told.readings if told.start < each.at < told.stop]
+    within = [each for each in told.readings if told.start < each.at < told.stop and LATE not in each.flags]
     registers = [each for each in within if each.register_wh is not None]
     points = registers or [each for each in within if each.power_w is not None]
     if not points:

@@ -3,12 +3,12 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from chargewire.csms.explaining import Explanation, LineTold
+from chargewire.csms.explaining import Explanation, LineTold, ReadingTold
 from chargewire.portal.course import TIMED, averages, course_of, plain, timed
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 COLUMNS = 64
-MOST_PARTS = MOST_READINGS = 8
+MOST_PARTS, MOST_ODD = 8, 20
 DAY_S = 86_400
 
 
@@ -88,18 +88,25 @@ def _line(number: int, line: LineTold, told: Explanation, zone: ZoneInfo) -> lis
 
 
 def _meter(told: Explanation, zone: ZoneInfo) -> list[str]:
-    """The registers that the energy is the difference of."""
+    """The registers that the energy is the difference of: the first, the last, and what is odd between them."""
     out = [f"rests on {told.readings_in_all} meter readings"]
     if told.start_register_wh is not None:
         out.append(f"  start register {told.start_register_wh} Wh")
-    shown = [each for each in told.readings if each.register_wh is not None]
-    picked = shown if len(shown) <= 8 else [*shown[:4], *shown[-4:]]
-    for number, each in enumerate(picked):
-        if len(shown) > 8 and number == 4:
-            out.append("  …")
-        flags = f"  ! {', '.join(each.flags)}" if each.flags else ""
-        power = f"  {each.power_w / 1000:.1f} kW" if each.power_w is not None else ""
-        out.append(f"  {each.at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {each.register_wh:.0f} Wh{power}{flags}")
+    shown = [each for each in told.readings if each.register_wh is not None or each.flags]
+    odd = [number for number, each in enumerate(shown) if each.flags][:MOST_ODD]
+    ends = [number for number in range(len(shown)) if number < 4 or number >= len(shown) - 4]
+    before = -1
+    for number in sorted({*odd, *ends}):
+        out += ["  …"] if number > before + 1 else []
+        out.append(_reading(shown[number], zone))
+        before = number
     if told.stop_register_wh is not None:
         out.append(f"  stop register  {told.stop_register_wh} Wh")
     return out
+
+
+def _reading(each: ReadingTold, zone: ZoneInfo) -> str:
+    register = "" if each.register_wh is None else f"  {each.register_wh:.0f} Wh"
+    power = "" if each.power_w is None else f"  {each.power_w / 1000:.1f} kW"
+    flags = f"  ! {', '.join(each.flags)}" if each.flags else ""
+    return f"  {each.at.astimezone(zone):%Y-%m-%d %H:%M:%S}{register}{power}{flags}"
