@@ -268,7 +268,12 @@ def test_what_is_right_has_no_slips(kind: type[Struct]) -> None:
         (tokens.Token, {"uid": "  "}, None, None),
         (tokens.Token, {"language": "nl-NL"}, "odd-form:language", "nl-NL"),
         (cdrs.Cdr, {"charging_periods": []}, None, None),
-        (cdrs.Cdr, {"auth_method": "COMMAND"}, None, None),
+        (cdrs.Cdr, {"auth_method": "COMMAND"}, "unknown-word:auth_method", "COMMAND"),
+        (cdrs.Cdr, {"auth_method": ""}, None, None),
+        (cdrs.Cdr, {"auth_method": 1}, None, None),
+        (locations.Connector, {"standard": "GBT_DC"}, "unknown-word:standard", "GBT_DC"),
+        (locations.Connector, {"power_type": "AC_2_PHASE"}, None, None),
+        (locations.Connector, {"format": "WIRELESS"}, None, None),
         (tariffs.Tariff, {"elements": []}, None, None),
     ],
 )
@@ -338,6 +343,23 @@ def test_the_spelling_of_later_versions_is_taken_where_ours_is_missing() -> None
     heard = reading.understood(cdrs.Cdr, later)
     assert heard.value.stop_date_time == CDR["stop_date_time"]
     assert heard.slips == ("said-as-end_date_time:stop_date_time",)
+
+
+def test_a_dimension_of_later_versions_is_no_reason_to_lose_a_cdr() -> None:
+    dimensions = [{"type": "ENERGY", "volume": 3}, {"type": "STATE_OF_CHARGE", "volume": 80}]
+    content = {**CDR, "charging_periods": [{"start_date_time": "2026-11-24T06:00:00Z", "dimensions": dimensions}]}
+    heard = reading.understood(cdrs.Cdr, content)
+    assert heard.slips == ("unknown-word:charging_periods.dimensions.type",)
+    (period,), _ = cdrs.periods_of(heard.value)
+    assert period.energy_wh == 3000
+
+
+@pytest.mark.parametrize("kind", ["TIME_OF_DAY", "ENERGIE", 3])
+def test_a_price_for_what_nobody_knows_is_refused(kind: Any) -> None:
+    elements = [{"price_components": [{"type": kind, "price": 2, "step_size": 1}]}]
+    with pytest.raises(Refused) as refused:
+        reading.understood(tariffs.Tariff, {**TARIFF, "elements": elements})
+    assert refused.value.field == "elements[0].price_components[0].type"
 
 
 def test_slips_come_in_the_order_of_the_object_and_each_once() -> None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from msgspec import inspect
 
@@ -16,6 +16,9 @@ from chargewire.protocols.ocpi.v211.texts import degrees
 
 MOST_SLIPS = 32
 FALLBACKS = ("UNKNOWN", "OTHER")  # words for what has no word
+OPEN = frozenset(  # later versions have more of these, and nothing is decided by them: an unknown one is kept as it is
+    map(frozenset, map(get_args, (words.ConnectorType, words.AuthMethod, words.CdrDimensionType)))
+)
 LARGEST = 1e15
 _INDEX = re.compile(r"\[\d+\]")
 
@@ -46,9 +49,10 @@ def text_reader(shape: inspect.StrType) -> Reader:
 
 
 def word(shape: inspect.LiteralType) -> Reader:
-    """One of the words of an enumeration, in any case; the word for what has none, if there is one."""
+    """One of the words of an enumeration, in any case; else the word for what has none, or if it matters little that word."""
     spelled = {str(word).casefold(): word for word in shape.values}
     fallback = next((word for word in FALLBACKS if word in shape.values), None)
+    is_open = frozenset(shape.values) in OPEN
 
     def read_word(value: Any, path: str, slips: Slips) -> Any:
         if value in shape.values and isinstance(value, str):
@@ -57,10 +61,10 @@ def word(shape: inspect.LiteralType) -> Reader:
         if found is not None:
             slips.add("spelling", path)
             return found
-        if fallback is None or not isinstance(value, str):
+        if not isinstance(value, str) or not value.strip() or not (fallback or is_open):
             raise Refused(f"must be one of {', '.join(map(str, shape.values))}", path)
         slips.add("unknown-word", path)
-        return fallback
+        return fallback or value
 
     return read_word
 
