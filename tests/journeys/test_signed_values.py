@@ -122,6 +122,11 @@ async def test_whatever_a_station_signs_comes_out_as_it_went_in(side: Side) -> N
     assert read == texts
 
 
+async def test_a_character_that_nothing_can_hold_costs_no_more_than_itself(side: Side) -> None:
+    url = (await charged(side, ["a\0b"], ["c"]))["remark"]
+    assert [each["text"] for each in json.loads((await opened(url))[2])["values"]] == ["ab", "c"]
+
+
 async def test_an_address_that_was_not_given_out_opens_nothing_and_says_nothing(side: Side) -> None:
     cdr = await charged(side, [Meter().signs(1, "B", "2026-11-23T18:30:00,000+0000")], [])
     url = cdr["remark"]
