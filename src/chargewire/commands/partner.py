@@ -266,7 +266,7 @@ def _told(status: int, answer: dict[str, Any]) -> None:
         if answer.get("id"):
             click.echo(f"connection {answer['id']}: `chargewire partner again` tries once more", err=True)
         raise click.ClickException(f"{answer.get('title', status)}: {answer.get('detail', json.dumps(answer))}")
-    click.echo(f"{answer['id']} {answer['state']}" + (f" with {answer['partner']}" if answer.get("partner") else ""))
+    click.echo(f"{answer['id']} {answer['state']}" + (f" with {answer['partner']}" if answer["state"] == "connected" else ""))
 
 
 def _show_steps(steps: list[dict[str, Any]]) -> None:
