@@ -303,3 +303,10 @@ async def test_large_pages_come_whole() -> None:
             await keep_session(house.journal, "NL-AAA", session(f"s{number:03}", emsp="DE-EMS"))
         assert len((await house.get(f"{CPO}/cdrs?limit=1000", partner)).data) == 230
         assert await ids(house, f"{CPO}/cdrs?limit=60", partner) == [f"s{number:03}-cdr" for number in range(230)]
+
+
+async def test_a_roaming_connection_is_not_ended_as_if_it_were_a_platform_subscription(house: House) -> None:
+    token = await connect(house, "CPO", "NL-AAA", "DE-EMS", id="conn")
+    answer = await house.admin("DELETE", "subscriptions/conn")
+    assert (answer.status, "/admin/v1/partners" in answer.json["detail"]) == (422, True)
+    assert (await house.get("/ocpi/cpo/versions", token)).status == 200

@@ -59,6 +59,15 @@ async def test_a_link_that_is_no_url_is_refused_where_it_would_be_followed(calls
         await calls.call("GET", replied.next_url, "token")
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"status_code":1000,"data":' + b"[" * 100_000, b'{"status_code":1000,"status_message":"\xff"}']
+)
+async def test_an_answer_that_is_no_json_is_an_error_of_the_partner(calls: PartnerCalls, body: bytes) -> None:
+    async with raw(with_head("X-Any", "1", body)) as url:
+        with pytest.raises(Declined, match="no OCPI envelope"):
+            await calls.call("POST", url, "token")
+
+
 async def test_a_total_that_no_number_holds_is_none(calls: PartnerCalls) -> None:
     async with raw(with_head("X-Total-Count", "9" * 5000)) as url:
         assert (await calls.call("GET", url, "token")).total is None

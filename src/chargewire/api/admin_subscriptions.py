@@ -14,6 +14,7 @@ from chargewire.api.context import Asking
 from chargewire.api.faults import Problem, problem
 from chargewire.api.gate import admin
 from chargewire.charging.commands import Command
+from chargewire.charging.errors import Refused
 from chargewire.csms.described import describe_subscription
 from chargewire.csms.intake import read
 from chargewire.csms.subscribing import (
@@ -66,7 +67,11 @@ async def patch_subscription(request: Asking, subscription_id: FromPath[str]) ->
 @delete("/subscriptions/{subscription_id:str}", status_code=204)
 async def end_subscription(request: Asking, subscription_id: FromPath[str]) -> None:
     """End a subscription: its tokens are void at once, nothing more is sent."""
-    await admin(request).registry.drop(Ref("subscription", "", subscription_id), "subscription")
+    api = admin(request)
+    found = api.directory.subscription(subscription_id)
+    if found is not None and found.roaming is not None:
+        raise Refused("is a roaming connection: it is changed under /admin/v1/partners")
+    await api.registry.drop(Ref("subscription", "", subscription_id), "subscription")
 
 
 @post("/subscriptions/{subscription_id:str}/rotate", opt={"body": Rotation})

@@ -79,7 +79,7 @@ class PartnerCalls:
         answer = await self._exchange(method, url, token, encoding, body)
         try:
             envelope = _envelope.decode(answer.body) if answer.body else None
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             envelope = None
         if not 200 <= answer.status < 300 or envelope is None or not is_success(envelope.status_code):
             code = envelope.status_code if envelope else 0
