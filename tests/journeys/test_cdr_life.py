@@ -22,6 +22,7 @@ UID = "04AABBCC"
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 EVENING = (datetime.now(AMSTERDAM) - timedelta(days=1)).replace(hour=19, minute=30, second=0, microsecond=0).astimezone(UTC)
 NIGHT = {"start_time": "20:00", "end_time": "08:00"}
+EXTENDED = {"name": "e", "profile": "extended"}
 PER_KWH = {"type": "ENERGY", "price": 0.1, "step_size": 1}
 TARIFF: dict[str, Any] = {
     "currency": "EUR",
@@ -205,6 +206,14 @@ async def test_customers_see_what_a_corrected_cdr_stands_for_and_their_sums_come
     assert Decimal(new["cost"]["excl_vat"]) == Decimal("1.10")
     body = {"name": "n", "network_id": "demo", "grants": [{"cpos": "all", "modules": {"cdrs": ["pull"]}}]}
     seen = await ask("GET", f"{side.url}/api/1.0/cdrs", (await side.admin("POST", "/subscriptions", body))["token"])
+    assert "credit" not in seen.body["data"][1], "the API that we are compatible with has no such field"
+    better = await ask(
+        "GET", f"{side.url}/api/1.0/cdrs?limit=2", (await side.admin("POST", "/subscriptions", body | EXTENDED))["token"]
+    )
+    assert [(each["credit"], each["credit_reference_id"]) for each in better.body["data"]] == [
+        (False, None),
+        (True, charged["id"]),
+    ]
     remarks = [each["remark"] for each in seen.body["data"]]
     assert remarks == [None, f"credit of {charged['id']}", f"replaces {charged['id']}"]
     assert sum(Decimal(str(each["total_cost"])) for each in seen.body["data"]) == Decimal("1.10")

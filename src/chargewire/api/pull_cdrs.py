@@ -1,5 +1,7 @@
 """`/api/{1.0,2.0}/cdrs`: charge detail records, whole or by the eMSP and the customer of the driver."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -14,8 +16,11 @@ from chargewire.api.gate import enter
 from chargewire.api.paging import Crawl, PageSent
 from chargewire.charging import cdr as charging
 from chargewire.csms.seen import Window
-from chargewire.protocols.platform.cdrs import Cdr, cdr_json
+from chargewire.journal.memory import Stored
+from chargewire.protocols.platform.cdrs import Cdr, cdr_json, extended_cdr_json
+from chargewire.protocols.platform.moments import Stamp
 
+PIECE = 20  # CDRs that are written before others get a turn
 DEFAULT_LIMIT, DEFAULT_LIMIT_BY_EMSP, MOST = 1000, 100, 1000
 _cdr = msgspec.json.Decoder(charging.Cdr)
 
@@ -59,10 +64,23 @@ async def _list(request: Asking, emsp: str, customer: str, default: int) -> Page
         after=tuple(cursor.after) if cursor and cursor.after else None,
     )
     views, scope, emsp = caller.api.views, caller.scope, emsp.upper()
+    as_json = extended_cdr_json if scope.extended else cdr_json
     if customer:  # not counted: that would mean to read all of the eMSP's
         part = await views.cdrs_of_customer(scope, window, emsp, customer)
-        rows = [cdr_json(_cdr.decode(stored.body), stored.last_updated) for stored in part.rows]
-        return crawl.page(rows, window.limit, part.next, None)
+        return crawl.page(await _rendered(part.rows, as_json), window.limit, part.next, None)
     total = cursor.total if cursor else await views.count_cdrs(scope, window, emsp)
-    part = await views.cdr_pages(scope, replace(window, known_total=None if cursor else total), emsp)
+    window = replace(window, known_total=None if cursor else total)
+    if scope.extended:
+        part = await views.cdr_rows(scope, window, emsp)
+        return crawl.page(await _rendered(part.rows, as_json), window.limit, part.next, total)
+    part = await views.cdr_pages(scope, window, emsp)
     return crawl.page(part.rows, window.limit, part.next, total)
+
+
+async def _rendered(stored: list[Stored], as_json: Callable[[charging.Cdr, Stamp], bytes]) -> list[bytes]:
+    rows = []
+    for number, each in enumerate(stored):
+        if number % PIECE == PIECE - 1:
+            await asyncio.sleep(0)
+        rows.append(as_json(_cdr.decode(each.body), each.last_updated))
+    return rows

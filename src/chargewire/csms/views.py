@@ -68,6 +68,10 @@ class Views:
         """CDRs as rendered JSON, oldest first. With `emsp`: those of the CPOs in scope whose driver belongs to it."""
         return await self._walk(self._cdr_strands(scope, emsp), window, pages=True)
 
+    async def cdr_rows(self, scope: Scope, window: Window, emsp: str = "") -> Part:
+        """The same as stored (`Stored`)."""
+        return await self._walk(self._cdr_strands(scope, emsp), window, pages=False)
+
     async def count_cdrs(self, scope: Scope, window: Window, emsp: str = "") -> int:
         return await self._count(self._cdr_strands(scope, emsp), window)
 

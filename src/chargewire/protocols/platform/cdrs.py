@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from chargewire.charging import cdr as domain
 from chargewire.charging.correcting import remark_of
@@ -93,6 +94,13 @@ class Cdr(Struct, frozen=True, kw_only=True):
     last_updated: str
 
 
+class ExtendedCdr(Cdr, frozen=True, kw_only=True):
+    """A CDR of the extended profile. `credit`: it takes `credit_reference_id` back (the names of OCPI 2.2.1 mod_cdrs)."""
+
+    credit: bool
+    credit_reference_id: str | None
+
+
 def cdr(given: domain.Cdr, last_updated: Stamp) -> Cdr:
     """A CDR; its location is cut down to the EVSE and the connector that were used."""
     began, retail, reimbursement = moment(given.start), given.retail, given.reimbursement
@@ -140,6 +148,12 @@ def cdr(given: domain.Cdr, last_updated: Stamp) -> Cdr:
 def cdr_json(given: domain.Cdr, last_updated: Stamp) -> bytes:
     """A CDR as it is listed and pushed."""
     return _encode(cdr(given, last_updated))
+
+
+def extended_cdr_json(given: domain.Cdr, last_updated: Stamp) -> bytes:
+    """A CDR as it is listed for the extended profile."""
+    plain = asdict(cdr(given, last_updated))
+    return _encode(ExtendedCdr(**plain, credit=given.credit, credit_reference_id=given.credit_of))
 
 
 def _rate(cost: domain.Cost, tariff: DomainTariff | None) -> Decimal | None:
