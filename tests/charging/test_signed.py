@@ -54,6 +54,11 @@ def test_ocmf_counts_as_signed_whether_the_station_says_so_or_not_and_numbers_do
         ("GxsbGwEBAQF2BQ==", "EDL40"),
         ("AP;0;3;AJ2J7LYMGCIWT4AHUJPPFIIVB3FGRV2JQ2HVZG2I", ""),
         ("<?xml version='1.0'?><signedMeterValue/>", ""),
+        ('{"signedMeterData":"T0NNRnx7fQ==","encodingMethod":"OCMF","publicKey":"MFkw"}', "OCMF"),
+        ('{"signedMeterData":"GxsbGw==","encodingMethod":"ISA_EDL_40_P"}', "EDL40"),
+        ('{"signedMeterData":"AAEC","encodingMethod":"DLMS Message","signingMethod":""}', ""),
+        ('{"password": "secret"}', ""),
+        ("{", ""),
         ("", ""),
     ],
 )

@@ -2,7 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ET
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,6 +122,30 @@ async def test_whatever_a_station_signs_comes_out_as_it_went_in(side: Side) -> N
     assert read == texts
 
 
+async def test_what_a_json_document_carries_is_taken_out_for_the_transparency_software(side: Side) -> None:
+    """As stations of 1.6 send what 2.0.1 has fields for; the key is that of a station template, in hexadecimal digits."""
+    meter = Meter()
+    ocmf = meter.signs(12.0, "B", "2026-11-23T18:30:00,000+0000")
+    key = "3056301006072a8648ce3d020106052b8104000a03420004460a02ba2766d9c44f023ecc"
+    carried = [
+        json.dumps({"signedMeterData": base64(ocmf), "encodingMethod": "OCMF", "publicKey": base64(key), "signingMethod": ""}),
+        json.dumps({"signedMeterData": "GxsbGwEBAQE=", "encodingMethod": "EDL", "publicKey": "MFkwEwc="}),
+        json.dumps({"signedMeterData": "not base64!", "encodingMethod": "OCMF"}),
+    ]
+    url = (await charged(side, carried, []))["remark"]
+    assert [each["text"] for each in json.loads((await opened(url))[2])["values"]] == carried
+    shown = [
+        (each.tag, each.attrib, each.text) for each in ET.fromstring((await opened(f"{url}?format=xml"))[2]).iter() if each.text
+    ]
+    assert [each for each in shown if each[0] in ("signedData", "publicKey")] == [
+        ("signedData", {"format": "OCMF", "encoding": "plain"}, ocmf),
+        ("publicKey", {"encoding": "hex"}, key),
+        ("signedData", {"format": "EDL_40_P", "encoding": "base64"}, "GxsbGwEBAQE="),
+        ("publicKey", {"encoding": "base64"}, "MFkwEwc="),
+        ("signedData", {"format": "OCMF", "encoding": "plain"}, carried[2]),
+    ]
+
+
 async def test_a_character_that_nothing_can_hold_costs_no_more_than_itself(side: Side) -> None:
     url = (await charged(side, ["a\0b"], ["c"]))["remark"]
     assert [each["text"] for each in json.loads((await opened(url))[2])["values"]] == ["ab", "c"]
@@ -164,6 +188,10 @@ async def test_customers_and_partners_get_the_address_and_corrections_keep_it(si
     assert answer["credit"]["remark"] == f"credit of {cdr['id']}; {cdr['remark']}"
     assert answer["cdr"]["remark"] == cdr["remark"]
     assert (await opened(answer["cdr"]["remark"]))[0] == 200
+
+
+def base64(text: str) -> str:
+    return b64encode(text.encode()).decode()
 
 
 async def answer_of(url: str) -> tuple[int, bytes]:

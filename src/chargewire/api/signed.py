@@ -4,7 +4,7 @@ There is no login and no list. The address is the proof; a wrong one answers lik
 """
 
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -16,7 +16,7 @@ from msgspec import Struct
 from chargewire.api.asking import query_of
 from chargewire.api.context import Asking, api_of
 from chargewire.api.faults import JSON, BadParameter
-from chargewire.charging.signed import SignedValue, SignedValues
+from chargewire.charging.signed import SignedValue, SignedValues, carried
 from chargewire.csms.signed import read_signed
 
 TEXT, XML = "text/plain; charset=utf-8", "application/xml; charset=utf-8"
@@ -61,7 +61,10 @@ def as_text(kept: SignedValues) -> bytes:
 
 
 def as_xml(kept: SignedValues) -> bytes:
-    """The container that the transparency software of S.A.F.E. opens. A text that XML cannot hold as it is is in Base64."""
+    """The container that the transparency software of S.A.F.E. opens, with what is signed taken out of what carries it.
+
+    A text that XML cannot hold as it is is in Base64.
+    """
     values = "".join(_xml_value(value) for value in kept.values)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<values>\n{values}</values>\n'.encode()
 
@@ -69,19 +72,37 @@ def as_xml(kept: SignedValues) -> bytes:
 def _xml_value(value: SignedValue) -> str:
     named = TRANSPARENCY.get(value.encoding)
     format_ = f" format={quoteattr(named)}" if named else ""
-    if _NOT_XML.search(value.text):
-        encoding, text = "base64", b64encode(value.text.encode()).decode()
-    else:
-        encoding, text = _written_in(value), escape(value.text)
-    signed = f'<signedData{format_} encoding="{encoding}">{text}</signedData>'
+    encoding, text, key = _signed(value)
+    signed = f'<signedData{format_} encoding="{encoding}">{escape(text)}</signedData>{_key(key)}'
     return f'<value transactionId="1" context={quoteattr(_NOT_XML.sub("", value.context))}>{signed}</value>\n'
 
 
-def _written_in(value: SignedValue) -> str:
-    """How a text stands for the bytes that were signed: EDL40 is binary."""
+def _signed(value: SignedValue) -> tuple[str, str, bytes]:
+    """How what was signed is written, what is written, and the key that came with it (b"": none did)."""
+    if (document := carried(value.text)) and (data := _decoded(document.signed_meter_data)):
+        if value.encoding == "OCMF" and not _NOT_XML.search(text := data.decode(errors="replace")) and text.encode() == data:
+            return "plain", text, _decoded(document.public_key)
+        return "base64", b64encode(data).decode(), _decoded(document.public_key)
+    if _NOT_XML.search(value.text):
+        return "base64", b64encode(value.text.encode()).decode(), b""
     if value.encoding != "EDL40":
-        return "plain"
-    return "hex" if _HEX.fullmatch(value.text) else "base64"
+        return "plain", value.text, b""
+    return "hex" if _HEX.fullmatch(value.text) else "base64", value.text, b""  # it is binary
+
+
+def _key(key: bytes) -> str:
+    if not key:
+        return ""
+    digits = key.decode("ascii", errors="replace")
+    encoding, text = ("hex", digits) if _HEX.fullmatch(digits) else ("base64", b64encode(key).decode())
+    return f'<publicKey encoding="{encoding}">{text}</publicKey>'
+
+
+def _decoded(base64: str) -> bytes:
+    try:
+        return b64decode(base64, validate=True)
+    except ValueError:
+        return b""
 
 
 def _format(request: Asking) -> str:

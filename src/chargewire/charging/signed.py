@@ -7,6 +7,7 @@ text is never read, mended or shortened: the signature is over every character o
 from collections.abc import Iterable
 from datetime import datetime
 
+import msgspec
 from msgspec import Struct
 
 from chargewire.charging.reading import Reading, Sample
@@ -40,6 +41,28 @@ class SignedValues(Struct, frozen=True, kw_only=True):
     values: tuple[SignedValue, ...]
 
 
+class Carried(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A value that is a JSON document about the signed data: how OCPP 1.6 carries what 2.0.1 has fields for
+    (SignedMeterValueType)."""
+
+    signed_meter_data: str  # Base64
+    encoding_method: str = ""
+    public_key: str = ""  # Base64 of the key, or of the hexadecimal digits of the key
+
+
+_carried = msgspec.json.Decoder(Carried)
+
+
+def carried(text: str) -> Carried | None:
+    """The document that a signed text is, if it is one."""
+    if not text.startswith("{"):
+        return None
+    try:
+        return _carried.decode(text)
+    except msgspec.MsgspecError:
+        return None
+
+
 def may_be_signed(samples: bytes) -> bool:
     """Whether stored readings are worth a look: most have no signed value in them."""
     return any(mark in samples for mark in MARKS)
@@ -59,7 +82,10 @@ def signed_values(readings: Iterable[Reading]) -> tuple[SignedValue, ...]:
 
 
 def encoding_of(text: str) -> str:
-    """What a signed text looks like."""
+    """What a signed text looks like, or says that it is."""
+    if document := carried(text):
+        method = document.encoding_method.upper()
+        return "OCMF" if "OCMF" in method else "EDL40" if "EDL" in method else ""
     if text.startswith(OCMF_HEAD):
         return "OCMF"
     return "EDL40" if text[:8].lower().startswith(EDL_HEADS) else ""
