@@ -59,8 +59,8 @@ async def connected(side: Side, them: Them) -> Any:
 
 
 async def seen(side: Side, connection_id: str) -> Any:
-    """A connection, but for the steps of the last handshake."""
-    return {**await side.partner(connection_id), "steps": [], "last_updated": ""}
+    """A connection, but for the steps of the last handshake and what is pulled by itself."""
+    return {**await side.partner(connection_id), "steps": [], "pulls": [], "last_updated": ""}
 
 
 async def good_for(side: Side, said: str) -> tuple[int, int]:
@@ -156,7 +156,7 @@ async def test_who_is_killed_about_when_it_has_registered_a_partner_has_done_so_
             held.released.set()
             registering = asyncio.create_task(ask("POST", credentials, invited["token"], them.credentials))
             await asyncio.wait_for(held.reached.wait(), 10)
-            await asyncio.sleep(chance.uniform(0, 0.05))
+            await asyncio.sleep(0.05 * chance.random() ** 3)  # most of what can happen happens at once
             await cut(server, registering)
             them.answer = otherwise  # type: ignore[method-assign]
             after, answer = await seen(side, invited["id"]), _answer_of(registering)
@@ -204,6 +204,43 @@ async def test_two_platforms_one_of_which_is_killed_while_they_shake_hands_can_b
         connection = await emsp.admin("POST", f"/partners/{theirs['id']}/connect", invitation)
         assert connection["state"] == "connected"
         assert [place["id"] for place in await received(emsp, connection, "locations")] == ["LOC-AAA"]
+
+
+async def test_who_is_killed_while_it_rotates_lets_its_partner_in_by_the_token_that_it_took_and_rotates_again(
+    tmp_path: Path, database: str | None
+) -> None:
+    async with partner() as them, furnished(tmp_path, database) as (server, side):
+        made = await connected(side, them)
+        first = them.token_b
+        held = Hold(them, "/credentials", answered=True)
+        rotating = asyncio.create_task(side.tried("POST", f"/partners/{made['id']}/rotate"))
+        await asyncio.wait_for(held.reached.wait(), 10)
+        before = await seen(side, made["id"])
+        await cut(server, rotating)
+        assert await seen(side, made["id"]) == before
+        assert them.token_b != first
+        for said in (first, them.token_b):
+            assert await good_for(side, said) == (200, 200)
+        held.released.set()
+        assert (await side.admin("POST", f"/partners/{made['id']}/rotate"))["state"] == "connected"
+        assert await good_for(side, them.token_b) == (200, 200)
+
+
+async def test_who_is_killed_while_it_leaves_can_leave_again_although_the_partner_knows_it_no_more(
+    tmp_path: Path, database: str | None
+) -> None:
+    async with partner() as them, furnished(tmp_path, database) as (server, side):
+        made = await connected(side, them)
+        held = Hold(them, "/credentials")
+        leaving = asyncio.create_task(side.tried("POST", f"/partners/{made['id']}/unregister"))
+        await asyncio.wait_for(held.reached.wait(), 10)
+        await cut(server, leaving)
+        assert (await side.partner(made["id"]))["state"] == "connected"
+        del them.answer  # type: ignore[method-assign]
+        them.how = {"status": 401}
+        left = await side.admin("POST", f"/partners/{made['id']}/unregister")
+        assert (left["state"], left["pushes"]) == ("unregistered", [])
+        assert await good_for(side, them.token_b) == (401, 401)
 
 
 @pytest.mark.parametrize("answered", [False, True])
