@@ -24,6 +24,7 @@ from chargewire.protocols.ocpi.v211.ripple import (
     Content,
     connector_of,
     evse_of,
+    evses_of,
     newest,
     stamp_of,
     with_connector,
@@ -155,7 +156,7 @@ async def expire_location(registry: Registry, connection: Subscription, location
         if known is None:
             raise Unknown("location", location_id)
         location = known.content
-        for evse in location.get("evses") or []:
+        for evse in evses_of(location):
             if evse.get("status") != "REMOVED":
                 location = with_evse(location, {**evse, "status": "REMOVED"})
         return _place(location)

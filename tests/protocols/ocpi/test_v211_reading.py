@@ -2,15 +2,18 @@
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec import Struct
 
-from chargewire.charging.errors import Refused
-from chargewire.protocols.ocpi.v211 import cdrs, commands, locations, reading, sessions, tariffs, tokens, words
+from chargewire.charging.errors import Refused, Unknown
+from chargewire.protocols.ocpi.v211 import cdrs, commands, locations, reading, ripple, sessions, tariffs, tokens, words
 from chargewire.protocols.ocpi.v211.credentials import Credentials
 from chargewire.protocols.ocpi.versions import Version, VersionDetails
 
@@ -369,6 +372,26 @@ def test_slips_come_in_the_order_of_the_object_and_each_once() -> None:
     assert heard.slips == ("number-for-text:evses.floor_level", *unknown)
 
 
+@pytest.mark.parametrize("said", [5, "E1", True, None, [], 0.5])
+def test_what_is_no_list_of_evses_is_as_if_there_were_none(said: Any) -> None:
+    heard = reading.understood(locations.Location, {**LOCATION, "evses": said})
+    assert heard.value.evses == ()
+    assert ripple.newest(heard.content) == ripple.stamp_of(LOCATION)
+    with pytest.raises(Unknown):
+        ripple.evse_of(heard.content, "E1")
+    assert ripple.with_evse(heard.content, EVSE)["evses"] == [EVSE]
+
+
+def test_one_evse_that_stands_there_without_a_list_counts() -> None:
+    late = {**EVSE, "last_updated": "2026-11-24T09:00:00Z"}
+    heard = reading.understood(locations.Location, {**LOCATION, "evses": late})
+    assert heard.slips == ("not-a-list:evses",)
+    assert ripple.newest(heard.content) == ripple.stamp_of(late)
+    assert ripple.evse_of(heard.content, "E1") == late
+    other = {**EVSE, "uid": "E2"}
+    assert ripple.with_evse(heard.content, other)["evses"] == [late, other]
+
+
 def test_slips_have_an_end() -> None:
     content = {**LOCATION, **{f"field_{number}": number for number in range(1000)}}
     assert len(reading.understood(locations.Location, content).slips) == 32
@@ -430,3 +453,45 @@ def test_every_slip_is_in_the_reference() -> None:
     slips = {slip for source in sources for slip in re.findall(r'slips\.add\("([a-z-]+)"', source)}
     assert len(slips) > 10
     assert [slip for slip in sorted(slips) if f"`{slip}`" not in text] == []
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(list(WHOLES)), st.data())
+@settings(max_examples=400, deadline=None)
+def test_anything_at_any_place_is_refused_or_can_be_worked_with(kind: type[Struct], data: Any) -> None:
+    content = _put(WHOLES[kind], data.draw(st.sampled_from(list(_places(WHOLES[kind])))), data.draw(anything))
+    try:
+        heard = reading.read(kind, msgspec.json.encode(content))
+    except Refused:
+        return
+    assert heard.content == content
+    if isinstance(heard.value, locations.Location):
+        ripple.newest(heard.content)
+        assert len(ripple.evses_of(heard.content)) == len(heard.value.evses)
+    if isinstance(heard.value, cdrs.Cdr):
+        assert len(cdrs.periods_of(heard.value)[0]) == len(heard.value.charging_periods)
+    if isinstance(heard.value, tariffs.Tariff):
+        assert len(tariffs.tariff_of(heard.value).elements) == len(heard.value.elements)
+    if isinstance(heard.value, tokens.Token):
+        assert tokens.token_of(heard.value).uid == heard.value.uid
+
+
+def _places(content: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    rows = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, value in rows:
+        yield (*at, key)
+        yield from _places(value, (*at, key))
+
+
+def _put(content: Any, at: tuple[Any, ...], value: Any) -> Any:
+    if not at:
+        return value
+    changed = content.copy()
+    changed[at[0]] = _put(content[at[0]], at[1:], value)
+    return changed

@@ -30,6 +30,11 @@ def newest(content: Content) -> datetime | None:
     return max((at for each in _all(content) if (at := stamp_of(each)) is not None), default=None)
 
 
+def evses_of(location: Content) -> list[Content]:
+    """The EVSEs of a location."""
+    return _parts(location, "evses")
+
+
 def evse_of(location: Content, uid: str) -> Content:
     """An EVSE of a location. Raises Unknown."""
     return _found(location, "evses", "uid", uid, "EVSE")
@@ -70,7 +75,10 @@ def _found(content: Content, parts: str, name: str, wanted: str, what: str) -> C
 
 
 def _parts(content: Content, name: str) -> list[Content]:
-    return content.get(name) or []
+    """What is within an object. It stands there as it came: one object alone, or what is no object and was read as nothing."""
+    said = content.get(name)
+    parts = said if isinstance(said, list) else [said]
+    return [each for each in parts if isinstance(each, dict)]
 
 
 def _all(content: Content) -> Iterator[Content]:
