@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from api.house import House, furnish, open_house
+from api.partners import EMSP, connect, tariff, with_emsp
+from chargewire.charging.errors import Refused
+from chargewire.csms.partnering import PARTNER_TOKEN
 from chargewire.outgoing.http import Client
 from chargewire.roaming.calls import Declined, PartnerCalls, Unreachable
 from roaming.pair import Pair
@@ -38,6 +42,13 @@ async def calls() -> AsyncIterator[PartnerCalls]:
     client = Client(allow_private=True, answer_cap=1_000_000, total_s=5)
     yield PartnerCalls(client)
     await client.close()
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    async with open_house() as house:
+        await furnish(house)
+        yield house
 
 
 def with_head(name: str, value: str, body: bytes = GOOD) -> bytes:
@@ -116,3 +127,16 @@ async def test_details_of_a_hundred_thousand_modules_end_the_handshake(both: Pai
         failed = await both.cpo.tried("POST", "/partners", both.wanted("cpo") | {"versions_url": them.url, "token": "their-a"})
     assert failed.status == 422
     assert "too-large" in failed.body["detail"]
+
+
+async def test_an_answer_without_any_list_does_not_say_that_everything_is_gone(house: House) -> None:
+    async with raw(with_head("X-Any", "1", b'{"status_code":1000}')) as url:
+        sealed = house.keys.seal("token", PARTNER_TOKEN)
+        await with_emsp(house)
+        token = await connect(house, "EMSP", "NL-OUR", "DE-CPO", id="conn", endpoints={"tariffs": url}, token=sealed)
+        await house.ask("PUT", f"{EMSP}/tariffs/DE/CPO/T1", token, tariff("T1"))
+        connection = house.directory.subscription("conn")
+        assert connection is not None
+        with pytest.raises(Refused, match="must be a list"):
+            await house.office.puller.pull(connection, "tariffs", whole=True)
+        assert (await house.get(f"{EMSP}/tariffs/DE/CPO/T1", token)).status == 200

@@ -5,7 +5,6 @@ grows. `Link` keeps the filters and names the next offset. Beside it stands a se
 and loses nothing when objects fall out of a filter meanwhile; whoever counts offsets by himself gets the same pages.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -19,13 +18,13 @@ from chargewire.api.context import Asking
 from chargewire.api.gate import Partner
 from chargewire.api.paging import PageSent, base_url
 from chargewire.csms.seen import Part, Window
+from chargewire.csms.turns import Turns
 from chargewire.protocols.ocpi.moments import moment
 from chargewire.protocols.platform.envelope import of_list
 from chargewire.sharing.keys import Unsealable
 from chargewire.sharing.scope import Scope
 
 DEFAULT_LIMIT, MOST = 100, 1000
-PIECE = 50  # objects that are rendered before others get their turn
 _REPLACED = (b"limit=", b"offset=", b"continuation_token=", b"continuationtoken=")
 
 Walk = Callable[[Scope, Window], Awaitable[Part]]
@@ -79,11 +78,10 @@ async def answer_list(
     if place is not None and place.offset == begun:
         window = replace(window, after=tuple(place.after), offset=0)
     part = await walk(partner.scope, window)
-    rows = []
-    for number, each in enumerate(part.rows):
-        if number % PIECE == PIECE - 1:
-            await asyncio.sleep(0)
+    rows, turns = [], Turns()
+    for each in part.rows:
         rows.append(rendered(each))
+        await turns.give()
     headers = [(b"x-total-count", str(total).encode()), (b"x-limit", str(window.limit).encode())]
     if part.next is not None:
         following = Place(part.next, begun + len(rows))

@@ -1,6 +1,5 @@
 """`/api/1.0/locations`: places with their EVSEs and connectors, as a list and each alone."""
 
-import asyncio
 from typing import Annotated
 
 from litestar import Response, get
@@ -15,12 +14,12 @@ from chargewire.api.gate import enter
 from chargewire.api.paging import Crawl, PageSent
 from chargewire.charging.location import Status
 from chargewire.csms.seen import SeenPlace, Window
+from chargewire.csms.turns import Turns
 from chargewire.protocols.platform import places
 from chargewire.protocols.platform.envelope import of_object
 from chargewire.protocols.platform.moments import moment
 
 LIMIT = 1000
-PIECE = 50  # locations that are rendered before others get their turn
 
 
 class LocationsQuery(Struct, frozen=True, kw_only=True):
@@ -49,11 +48,10 @@ async def list_locations(request: Asking) -> PageSent:
     total = cursor.total if cursor else await views.count_locations(caller.scope, window)
     window = replace(window, known_total=None if cursor else total)
     part = await views.locations(caller.scope, window)
-    rows = []
-    for number, place in enumerate(part.rows):
-        if number % PIECE == PIECE - 1:
-            await asyncio.sleep(0)
+    rows, turns = [], Turns()
+    for place in part.rows:
         rows.append(rendered(place))
+        await turns.give()
     return crawl.page(rows, window.limit, part.next, total)
 
 

@@ -1,6 +1,5 @@
 """`/api/1.0/sessions`: finished sessions with their totals; running ones and their intervals for those who ask."""
 
-import asyncio
 from typing import Annotated
 
 import msgspec
@@ -14,11 +13,11 @@ from chargewire.api.gate import enter
 from chargewire.api.paging import Crawl, PageSent
 from chargewire.charging.session import Session, SessionStatus
 from chargewire.csms.seen import Window
+from chargewire.csms.turns import Turns
 from chargewire.journal.memory import Stored
 from chargewire.protocols.platform import sessions as platform
 
 DEFAULT_LIMIT, MOST = 100, 1000
-PIECE = 50  # sessions that are rendered before others get their turn
 _session = msgspec.json.Decoder(Session)
 
 
@@ -68,9 +67,8 @@ async def list_sessions(request: Asking) -> PageSent:
 
 
 async def _rendered(stored: list[Stored]) -> list[bytes]:
-    rows = []
-    for number, each in enumerate(stored):
-        if number % PIECE == PIECE - 1:
-            await asyncio.sleep(0)
+    rows, turns = [], Turns()
+    for each in stored:
         rows.append(platform.session_json(_session.decode(each.body), each.last_updated))
+        await turns.give()
     return rows

@@ -18,6 +18,7 @@ from chargewire.charging.location import Evse, Location, Station
 from chargewire.charging.token import TokenRef
 from chargewire.csms.directory import Directory
 from chargewire.csms.seen import Part, SeenEvse, SeenPlace, Window
+from chargewire.csms.turns import Turns
 from chargewire.journal.memory import Journal, ListQuery, LogQuery, Page, ReadingRow, Ref, Stored
 from chargewire.sharing.scope import Scope
 
@@ -228,8 +229,9 @@ class Views:
         locations = [(each, _location.decode(each.body)) for each in stored]
         refs = [Ref("evse", each.ref.owner, uid) for each, location in locations for uid in location.evse_uids]
         found = await self._journal.get_many(refs) if refs else {}
-        places = []
+        places, turns = [], Turns()
         for each, location in locations:
+            await turns.give()
             evses = [found.get(Ref("evse", each.ref.owner, uid)) for uid in location.evse_uids]
             seen = tuple(SeenEvse(_evse.decode(evse.body), evse.last_updated) for evse in evses if evse and not evse.deleted)
             places.append(SeenPlace(each.ref.owner, location, seen, each.last_updated))

@@ -113,7 +113,7 @@ class Puller:
     ) -> int:
         """Keep a page's objects and note their ids; how many have none that can be read."""
         kind: Any = Token if progress.module == "tokens" else TYPES[progress.module]
-        good, bad = await asyncio.to_thread(reading.read_list, kind, leaf.data or b"[]")
+        good, bad = await asyncio.to_thread(reading.read_list, kind, leaf.data)
         progress.unreadable += len(bad)
         for each in bad[:3]:
             trouble("partner.unreadable", connection_id=connection.id, module=progress.module, object_id=each.id, why=each.why)
