@@ -18,7 +18,7 @@ STAMP = "2026-11-24T06:00:00Z"
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handshake, "CALL_S", 0.5)
+    monkeypatch.setattr(handshake, "CALL_S", 2.0)
 
 
 @pytest.mark.parametrize("inviting", ["cpo", "emsp"])
@@ -114,6 +114,10 @@ async def test_of_two_registrations_at_once_one_wins(both: Pair) -> None:
     assert len([answer for answer in answers if answer.status == 200]) == 1
 
 
+def endpoints_at(base: str) -> list[dict[str, str]]:
+    return [{"identifier": name, "url": f"{base}{name}"} for name in ("credentials", "locations", "tokens")]
+
+
 FAULTS: dict[str, tuple[int, dict[str, Any]]] = {
     "does not answer": (3001, {"hang": True}),
     "answers 500": (3001, {"status": 500}),
@@ -125,6 +129,9 @@ FAULTS: dict[str, tuple[int, dict[str, Any]]] = {
     "has no credentials module": (3003, {"without": "credentials"}),
     "has no locations": (3003, {"without": "locations"}),
     "has senseless details": (3001, {"endpoints": "none"}),
+    "sends us to a cloud's own address": (3001, {"endpoints": endpoints_at("http://169.254.169.254/")}),
+    "sends us to an address with a query": (3001, {"endpoints": endpoints_at("https://partner.example/?to=")}),
+    "sends us elsewhere than to a web server": (3001, {"endpoints": endpoints_at("file:///etc/")}),
 }
 
 
@@ -205,6 +212,32 @@ async def test_a_partner_that_wants_base64_gets_base64(both: Pair) -> None:
         made = await both.cpo.admin("POST", "/partners", wanted)
     assert (made["state"], made["token_encoding"]) == ("connected", "base64")
     assert [step["ok"] for step in made["steps"]].count(False) >= 1
+
+
+async def test_a_partner_that_registers_and_wants_base64_is_called_back_in_base64(both: Pair) -> None:
+    invited = await both.invite("cpo")
+    async with partner(base64_only=True) as them:
+        answer = await ask("POST", f"{both.cpo.url}/ocpi/cpo/2.1.1/credentials", invited["token"], them.credentials)
+    assert answer.body["status_code"] == 1000
+    assert (await both.cpo.partner(invited["id"]))["token_encoding"] == "base64"
+
+
+async def test_of_many_versions_the_highest_that_both_speak_is_taken_and_senseless_ones_are_passed_over(both: Pair) -> None:
+    async with partner() as them:
+        honestly = them.answer
+        names = ("2.0", "2.1", "2.1.1", "2.2.1", "2.10", "newest")
+        versions: list[Any] = [{"version": name, "url": f"{them.base}/{name}"} for name in names]
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            if not request.path.endswith("/versions"):
+                return await honestly(request)
+            odd = [{"version": None}, "2.1.1", {"version": "2.1.1", "url": ""}]
+            return web.json_response({"data": [*odd, *versions], "status_code": 1000, "timestamp": STAMP})
+
+        them.answer = answer  # type: ignore[method-assign]
+        made = await both.cpo.admin("POST", "/partners", both.wanted("cpo") | {"versions_url": them.url, "token": "their-a"})
+    assert (made["state"], made["version"]) == ("connected", "2.1.1")
+    assert them.asked[0].endswith("/2.1.1")
 
 
 async def test_connections_of_several_parties_are_made_in_one_step(both: Pair) -> None:

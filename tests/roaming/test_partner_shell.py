@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from aiohttp import web
 from click.testing import CliRunner, Result
 
 from chargewire.cli import main
@@ -114,7 +115,7 @@ async def test_a_partner_that_has_us_as_registered_already_is_named_as_what_must
     async with partner() as them:
         otherwise = them.answer
 
-        async def answer(request):  # type: ignore[no-untyped-def]
+        async def answer(request: web.Request) -> web.StreamResponse:
             if request.method == "POST":
                 them.how = {"status": 405}
             return await otherwise(request)

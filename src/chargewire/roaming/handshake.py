@@ -208,14 +208,17 @@ class Handshakes:
     async def _look(self, url: str, token: str, roaming: Roaming, log: "_Log") -> Theirs:
         """What the partner has: the highest version of both, and where its modules are (2.1.1 version_information_endpoint)."""
         encoding = roaming.token_encoding
-        versions = self._list(Version, await self._get(url, token, encoding, "GET versions", log), "versions", log)
+        reply, _ = await self._get(url, token, encoding, "GET versions", log)
+        versions = self._list(Version, reply, "versions", log)
         ours = [each for each in versions if each.version in VERSIONS]
         if not ours:
             said = ", ".join(each.version for each in versions) or "none"
             raise log.over("versions compared", codes.UNSUPPORTED_VERSION, f"the partner has {said}, we have 2.1.1")
         best = max(ours, key=lambda each: rank(each.version))
         self._check_url(best.url, "version url", log)
-        details = self._object(VersionDetails, await self._get(best.url, token, encoding, "GET version details", log), log)
+        # what was good for versions is not taken as good for more: one implementation wants Base64 there only
+        reply, encoding = await self._get(best.url, token, encoding, "GET version details", log)
+        details = self._object(VersionDetails, reply, log)
         endpoints = {each.identifier: each.url for each in details.endpoints if each.identifier in MODULES}
         missing = [name for name in self._needed(roaming) if name not in endpoints]
         if missing:
@@ -251,14 +254,13 @@ class Handshakes:
         except TimeoutError as error:
             raise Unreachable("timeout", f"no answer within {CALL_S:g} s") from error
 
-    async def _get(self, url: str, token: str, encoding: str, what: str, log: "_Log") -> Replied:
+    async def _get(self, url: str, token: str, encoding: str, what: str, log: "_Log") -> tuple[Replied, str]:
         try:
-            reply, _ = await self._call("GET", url, token, encoding, what, log)
+            return await self._call("GET", url, token, encoding, what, log)
         except PartnerError as error:
             lost = isinstance(error, Declined) and error.status in (401, 403)
             why = f"{error}: the token is not good (any more)" if lost else str(error)
             raise log.over(what, codes.UNUSABLE_API, why) from error
-        return reply
 
     async def _expect_call_back(self, connection_id: str) -> str:
         """Have TOKEN_B be good for versions and details before the partner can come with it."""
