@@ -5,6 +5,7 @@ import json
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 CURVE = ec.SECP256K1()
 
@@ -35,6 +36,11 @@ class Meter:
         text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
         signature = self._key.sign(text.encode(), ec.ECDSA(SHA256()))
         return f'OCMF|{text}|{{"SA":"ECDSA-secp256k1-SHA256","SD":"{signature.hex()}"}}'
+
+    @property
+    def key(self) -> str:
+        """The public key as hexadecimal digits, as it stands on the meter."""
+        return self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo).hex()
 
     def signed(self, ocmf: str) -> bool:
         """Whether it is still what this meter signed."""

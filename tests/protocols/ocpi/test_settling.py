@@ -28,7 +28,7 @@ from charging.test_pricing import TARIFFS, stays
 
 STAMP = "2026-03-02T13:30:01Z"
 LATER = NOON + timedelta(days=400)
-DATA = Path(os.environ.get("CHARGEWIRE_TEST_DATA", ""), "ocpi/2.1.1")
+DATA = Path(os.environ.get("CHARGEWIRE_TEST_DATA", "../shared/data"), "ocpi/2.1.1")
 CDR = {
     "id": "C1",
     "start_date_time": "2026-03-02T12:00:00Z",
@@ -215,7 +215,7 @@ def test_energy_that_is_finer_than_a_watt_hour_adds_up_to_what_it_was() -> None:
     assert (found.flags, found.recomputed.cost) == ((), Decimal("12.34"))
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="CHARGEWIRE_TEST_DATA has no ocpi/2.1.1")
+@pytest.mark.skipif(not DATA.is_dir(), reason="no examples of OCPI 2.1.1 here (CHARGEWIRE_TEST_DATA)")
 def test_the_cdr_of_the_specification_settles_as_it_says() -> None:
     """1.973 h at 2.00 in steps of 300 s are 24 steps, that is 4.00; it lists the time only, and so says nothing of energy."""
     [path] = DATA.rglob("mod_cdrs_01_example_of_a_cdr.json")
