@@ -12,8 +12,8 @@ from chargewire.csms import partnering
 from journeys.foreign_station import foreign_station, minutes
 from journeys.world import ask, token, until
 from roaming.pair import Pair
-from roaming.test_handshake import Them, partner
-from roaming.test_roaming import authorized
+from roaming.test_handshake import STAMP, Them, partner
+from roaming.test_roaming import authorized, received
 
 UID = "04DDEEFF"
 
@@ -207,3 +207,37 @@ async def test_a_session_that_follows_a_command_is_no_second_result(both: Pair) 
             assert begun.id_tag_info["status"] == "Accepted"
             await asyncio.sleep(0.5)
             assert them.results == [("42", {"result": "ACCEPTED"})]
+
+
+async def test_a_partner_that_is_suspended_in_the_middle_of_a_list_is_asked_for_no_more_pages_until_it_is_resumed(
+    both: Pair,
+) -> None:
+    rows = [token(f"UID{number}", "DE-XYZ-C1-X") for number in range(3)]
+    offsets: list[int] = []
+    reached, released = asyncio.Event(), asyncio.Event()
+    async with partner() as them:
+        otherwise = them.answer
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            if request.method != "GET" or not request.path.endswith("/tokens"):
+                return await otherwise(request)
+            offset = int(request.query.get("offset", 0))
+            offsets.append(offset)
+            if offset == 1:
+                reached.set()
+                await released.wait()
+            following = str(request.url.update_query(offset=str(offset + 1)))
+            headers = {"Link": f'<{following}>; rel="next"'} if offset + 1 < len(rows) else {}
+            body = {"data": rows[offset : offset + 1], "status_code": 1000, "timestamp": STAMP}
+            return web.json_response(body, headers=headers)
+
+        them.answer = answer  # type: ignore[method-assign]
+        made = await connected_cpo(both, them)
+        await asyncio.wait_for(reached.wait(), 10)
+        await both.cpo.admin("PATCH", f"/partners/{made['id']}", {"state": "suspended"})
+        released.set()
+        await asyncio.sleep(1)
+        assert offsets == [0, 1]
+        await both.cpo.admin("PATCH", f"/partners/{made['id']}", {"state": "live"})
+        await until(lambda: 2 in offsets, 10, "the rest of the list")
+        assert len(await received(both.cpo, made, "tokens", lambda each: each["uid"] == "UID2")) == 1
