@@ -232,6 +232,14 @@ async def test_what_our_operator_says_of_a_partners_token_survives_the_partners_
     assert (kept["customer_id"], kept["auth_id"]) == ("fleet-7", "DE-EMS-04ab")
 
 
+async def test_a_partner_stays_a_partner_whatever_our_operator_says_of_its_tokens(house: House) -> None:
+    await connect(house, "CPO", "NL-AAA", "DE-EMS")
+    await house.put("tokens/DE-EMS/04AB", {"auth_id": "DE-EMS-1", "customer_id": "fleet-7"})
+    assert house.directory.emsp("DE-EMS") is None
+    refused = await house.admin("PUT", "emsps/DE-EMS", {"name": "Ours?", "network_ids": ["demo"]})
+    assert (refused.status, refused.json["field"]) == (422, "party")
+
+
 @pytest.mark.parametrize(
     ("role", "party", "theirs", "path", "body"),
     [

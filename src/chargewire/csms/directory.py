@@ -132,6 +132,10 @@ class Directory:
                 return each
         return None
 
+    def is_partner(self, party: str) -> bool:
+        """Whether it is the party of a roaming partner, whatever the state of the connection."""
+        return any(each.roaming.partner == party for each in self.connections() if each.roaming)
+
     def scope(self, subscription_id: str) -> Scope | None:
         """What a subscription may see now; None if there is no such subscription."""
         scope = self._scopes.get(subscription_id)

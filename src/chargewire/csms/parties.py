@@ -85,6 +85,8 @@ async def put_emsp(registry: Registry, party: str, body: bytes) -> Kept:
     """Make or change an eMSP. Raises Refused."""
     given = read(body, EmspInput)
     party = check_party(party, given.party)
+    if registry.directory.is_partner(party):
+        raise Refused(f"{party} is a roaming partner: its tokens are its own to judge", "party")
     networks = []
     for index, network_id in enumerate(given.network_ids):
         network = registry.directory.network(network_id)

@@ -64,6 +64,8 @@ async def put_token(registry: Registry, party: str | None, uid: str, body: bytes
 
 async def _emsp(registry: Registry, party: str) -> Emsp:
     emsp = registry.directory.emsp(party)
+    if emsp is None and registry.directory.is_partner(party):
+        return Emsp(party=party, name=party)  # not ours: its whitelists count, and it is asked
     if emsp is None:
         cpo = registry.directory.cpo(party)
         emsp = Emsp(party=party, name=cpo.name if cpo else party, network_ids=(cpo.network_id,) if cpo else ())
