@@ -20,6 +20,7 @@ from journeys.test_cdr_life import TARIFF, UID, one
 from journeys.world import ADMIN, ask, location, token
 from ocmf import Meter
 from roaming.pair import CPO, Side
+from roaming.test_handshake import partner
 
 TEMPLATE = Path(os.environ.get("CHARGEWIRE_TEST_DATA", "../shared/data")) / (
     "ocpp-station-templates-sap/virtual-simple-signed.station-template.json"
@@ -55,9 +56,9 @@ def value(at: datetime, text: str, context: str) -> dict[str, Any]:
     return {"timestamp": moment(at), "sampled_value": [sample]}
 
 
-async def charge(station: ForeignStation, begin: list[str], end: list[str]) -> None:
+async def charge(station: ForeignStation, begin: list[str], end: list[str], uid: str = UID) -> None:
     """An hour; what is signed at the begin comes as meter values, what is signed at the end in the stop, the begin again."""
-    started = await station.start_session(UID, 12_000, BEGIN)
+    started = await station.start_session(uid, 12_000, BEGIN)
     for text in begin:
         values = [value(BEGIN, text, "Transaction.Begin")]
         await station.call(
@@ -70,17 +71,17 @@ async def charge(station: ForeignStation, begin: list[str], end: list[str]) -> N
             meter_stop=23_000,
             timestamp=moment(BEGIN + minutes(60)),
             transaction_id=started.transaction_id,
-            id_tag=UID,
+            id_tag=uid,
             transaction_data=told,
         ),
         suppress=False,
     )
 
 
-async def charged(side: Side, begin: list[str], end: list[str]) -> Any:
+async def charged(side: Side, begin: list[str], end: list[str], uid: str = UID) -> Any:
     async with foreign_station(side.ocpp_url, "CS-1") as station:
         await station.boot()
-        await charge(station, begin, end)
+        await charge(station, begin, end, uid)
     return await one(side)
 
 
@@ -185,7 +186,20 @@ async def test_an_address_that_was_not_given_out_opens_nothing_and_says_nothing(
     assert (await opened(f"{url}?format=pdf"))[0] == 400
 
 
-async def test_customers_and_partners_get_the_address_and_corrections_keep_it(side: Side) -> None:
+async def test_a_partner_of_ocpi_2_1_1_gets_the_address_in_the_cdr_of_its_driver(side: Side) -> None:
+    async with partner() as them:
+        wanted = {"name": "them", "role": "CPO", "party": CPO, "versions_url": them.url, "token": "their-a"}
+        await side.admin("POST", "/partners", wanted)
+        driver = token("04DDEEFF", "DE-XYZ-C1-X") | {"whitelist": "ALWAYS"}
+        url = f"{side.url}/ocpi/cpo/2.1.1"
+        assert (await ask("PUT", f"{url}/tokens/DE/XYZ/04DDEEFF", them.token_b, driver)).status == 201
+        cdr = await charged(side, [Meter().signs(1, "B", "2026-11-23T18:30:00,000+0000")], [], "04DDEEFF")
+        [seen] = (await ask("GET", f"{url}/cdrs", them.token_b)).body["data"]
+    assert seen["remark"] == cdr["remark"]
+    assert (await opened(seen["remark"]))[0] == 200
+
+
+async def test_customers_get_the_address_and_corrections_keep_it(side: Side) -> None:
     cdr = await charged(side, [Meter().signs(1, "B", "2026-11-23T18:30:00,000+0000")], [])
     body = {"name": "n", "network_id": "demo", "grants": [{"cpos": "all", "modules": {"cdrs": ["pull"]}}]}
     customer = (await side.admin("POST", "/subscriptions", body))["token"]
