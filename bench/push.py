@@ -34,8 +34,8 @@ from chargewire.csms.registry import Registry
 from chargewire.csms.subscribing import subscribe
 from chargewire.journal import open_journal
 from chargewire.journal.memory import Committed, Journal, Ref, Unit, Write
-from chargewire.push.dispatcher import Dispatcher
 from chargewire.outgoing.http import Client, Origin, Result
+from chargewire.push.dispatcher import Dispatcher
 from chargewire.sharing.keys import Keys
 
 PLACES = 1000

@@ -2,9 +2,9 @@
 
     python partner.py --role CPO|EMSP --token-a TOKEN [--country NL] [--party EXW]
 
-Runs in an environment of its own (`requirements.lock` beside this file), never in ours. Prints `listening http://…`, then serves
-OCPI under `/ocpi` as that package does, its own push under `/push`, and for the test under `/control`: what it holds and what
-it was asked (`GET /control/state`), objects to begin with (`PUT /control/objects/{module}/{id}`).
+Runs in an environment of its own (`requirements.lock` beside this file), never in ours. Prints `listening http://…`, then
+serves OCPI under `/ocpi` as that package does, its own push under `/push`, and for the test under `/control`: what it holds and
+what it was asked (`GET /control/state`), objects to begin with (`PUT /control/objects/{module}/{id}`).
 """
 
 import argparse
@@ -147,7 +147,7 @@ async def state() -> dict[str, Any]:
 
 
 @app.put("/control/objects/{module}/{name}")
-async def put_object(module: str, name: str, body: dict = Body()) -> None:
+async def put_object(module: str, name: str, body: dict = Body()) -> None:  # noqa: B008  (how the framework is told)
     HELD.setdefault(module, {})[name] = body
 
 

@@ -4,6 +4,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from chargewire.simulator.car import Car
 from chargewire.simulator.link import Address
 from chargewire.simulator.station import Plan, Station
@@ -82,6 +84,7 @@ def lists(station: ForeignStation) -> list[dict[str, Any]]:
     return [payload for action, payload in station.told if action == "SendLocalList"]
 
 
+@pytest.mark.long
 async def test_a_station_of_another_make_takes_the_list_then_what_changed_and_forgets_a_blocked_token(
     tmp_path: Path, database: str | None
 ) -> None:
@@ -112,6 +115,7 @@ async def test_a_station_of_another_make_takes_the_list_then_what_changed_and_fo
             await the_list(server, accepted=0)
 
 
+@pytest.mark.long
 async def test_a_station_that_keeps_no_list_is_left_alone_until_it_boots_anew(tmp_path: Path) -> None:
     async with served(tmp_path / "data") as server:
         await furnish(server, {"NL-AAA": ["CS-1"]})

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import web
 from click.testing import CliRunner, Result
 
@@ -101,6 +102,7 @@ async def test_a_list_that_leads_in_circles_or_elsewhere_ends(both: Pair) -> Non
         await until(failed, 10, "the pull that fails")
 
 
+@pytest.mark.long
 async def test_a_process_that_is_killed_while_it_reads_a_list_goes_on_by_itself_when_it_is_started(tmp_path: Path) -> None:
     tokens = [token(f"UID{number:04}", "DE-XYZ-C1") for number in range(1500)]
     async with pulled_partner(tokens) as them, served(tmp_path / "data") as server:

@@ -49,13 +49,13 @@ class Stated(Struct, frozen=True, kw_only=True):
 
 
 class Difference(Struct, frozen=True, kw_only=True):
-    """One thing that does not fit. `field` as OCPI calls it; `recomputed` is what we would have expected there."""
+    """One thing that does not fit, in words and numbers as text. `recomputed` is what we would have expected in the field."""
 
     flag: str
     meaning: str
     field: str
-    stated: Decimal | str
-    recomputed: Decimal | str | None
+    stated: str
+    recomputed: str | None
 
 
 class Settlement(Struct, frozen=True, kw_only=True):
@@ -112,7 +112,13 @@ def recomputed_cost(stated: Stated) -> Decimal:
 
 def difference(flag: str, field: str, stated: Decimal | str, recomputed: Decimal | str | None = None) -> Difference:
     """A difference, with what its flag means."""
-    return Difference(flag=flag, meaning=flags.SETTLEMENT[flag], field=field, stated=stated, recomputed=recomputed)
+    return Difference(
+        flag=flag,
+        meaning=flags.SETTLEMENT[flag],
+        field=field,
+        stated=str(stated),
+        recomputed=None if recomputed is None else str(recomputed),
+    )
 
 
 def _wrong_times(stated: Stated, heard_at: datetime) -> list[Difference]:

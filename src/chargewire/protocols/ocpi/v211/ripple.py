@@ -78,7 +78,7 @@ def _parts(content: Content, name: str) -> list[Content]:
     """What is within an object. It stands there as it came: one object alone, or what is no object and was read as nothing."""
     said = content.get(name)
     parts = said if isinstance(said, list) else [said]
-    return [each for each in parts if isinstance(each, dict)]
+    return [each for each in parts if isinstance(each, dict) and each]  # an empty one says nothing
 
 
 def _all(content: Content) -> Iterator[Content]:
