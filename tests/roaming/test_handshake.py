@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from chargewire.roaming import handshake
+from chargewire.roaming import looking
 from journeys.world import ask
 from roaming.pair import CPO, EMSP, Pair
 
@@ -18,7 +18,7 @@ STAMP = "2026-11-24T06:00:00Z"
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handshake, "CALL_S", 2.0)
+    monkeypatch.setattr(looking, "CALL_S", 2.0)
 
 
 @pytest.mark.parametrize("inviting", ["cpo", "emsp"])

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from api.house import House, open_house
 from chargewire.journal.memory import Ref
-from chargewire.roaming import handshake
+from chargewire.roaming import looking
 from chargewire.sharing.subscription import Roaming, Subscription
 from roaming.test_handshake import STAMP, Them, partner
 
@@ -35,13 +35,13 @@ SCRIPTS = st.lists(st.sampled_from(FAULTS), min_size=1, max_size=6)
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Given back at the end; `faulty` sets it."""
-    monkeypatch.setattr(handshake, "CALL_S", handshake.CALL_S)
+    monkeypatch.setattr(looking, "CALL_S", looking.CALL_S)
 
 
 def faulty(them: Them, script: list[str]) -> None:
     """Have the next answers be as the script says, and good ones after them."""
     honestly, left = Them.answer, list(script)
-    handshake.CALL_S = 0.1 if "hangs" in script else 10.0
+    looking.CALL_S = 0.1 if "hangs" in script else 10.0
 
     async def answer(request: web.Request) -> web.StreamResponse:
         fault = left.pop(0) if left else "good"

@@ -27,7 +27,7 @@ from chargewire.csms.partnering import (
     take_invitation,
 )
 from chargewire.journal.memory import Ref
-from chargewire.roaming.handshake import HandshakeFailed
+from chargewire.roaming.steps import HandshakeFailed
 from chargewire.sharing.subscription import Subscription
 
 

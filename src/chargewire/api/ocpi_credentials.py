@@ -8,7 +8,8 @@ from chargewire.api.gate import Partner, bearer, decoded, enter_partner
 from chargewire.api.ocpi_faults import Handshake, WrongState, json_body, said
 from chargewire.api.ocpi_versions import answer, ocpi_url
 from chargewire.protocols.ocpi.codes import SUCCESS
-from chargewire.roaming.handshake import AlreadyRegistered, HandshakeFailed
+from chargewire.roaming.handshake import AlreadyRegistered
+from chargewire.roaming.steps import HandshakeFailed
 
 PATH = "/2.1.1/credentials"
 
