@@ -8,7 +8,7 @@ import pytest
 from api.house import House, open_house
 from api.partners import CPO, connect, with_emsp
 from chargewire.app import _check_url
-from chargewire.csms.partnering import PARTNER_TOKEN
+from chargewire.csms.connecting import PARTNER_TOKEN
 from chargewire.csms.subscribing import ENDPOINT_TOKEN
 from chargewire.journal.memory import Ref
 from chargewire.sharing.subscription import Subscription

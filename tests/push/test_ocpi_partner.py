@@ -9,8 +9,9 @@ from aiohttp import web
 
 from chargewire.charging.location import Status
 from chargewire.charging.session import SessionStatus
+from chargewire.csms.connecting import Theirs, connected, unregistered
 from chargewire.csms.partner_tokens import write_token
-from chargewire.csms.partnering import Theirs, amend, connected, open_connection, unregistered
+from chargewire.csms.partnering import amend, open_connection
 from chargewire.csms.places import put_location
 from chargewire.csms.subscribing import write_subscription
 from chargewire.csms.tariff_input import put_tariff

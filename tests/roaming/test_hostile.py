@@ -13,7 +13,7 @@ from aiohttp import web
 from api.house import House, furnish, open_house
 from api.partners import EMSP, connect, tariff, with_emsp
 from chargewire.charging.errors import Refused
-from chargewire.csms.partnering import PARTNER_TOKEN
+from chargewire.csms.connecting import PARTNER_TOKEN
 from chargewire.outgoing.http import Client
 from chargewire.roaming.calls import Declined, PartnerCalls, Unreachable
 from roaming.pair import Pair

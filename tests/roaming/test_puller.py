@@ -12,9 +12,10 @@ import pytest
 from aiohttp import web
 
 from chargewire.charging.errors import Refused
+from chargewire.csms.connecting import Theirs, connected
 from chargewire.csms.directory import Directory
 from chargewire.csms.parties import put_cpo, put_emsp, put_network
-from chargewire.csms.partnering import Theirs, amend, connected, open_connection
+from chargewire.csms.partnering import amend, open_connection
 from chargewire.csms.registry import Registry
 from chargewire.csms.subscribing import write_subscription
 from chargewire.journal.memory import Journal, ListQuery, Ref

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from chargewire.csms import partnering
+from chargewire.csms import connecting
 from journeys.foreign_station import foreign_station, minutes
 from journeys.world import ask, token, until
 from roaming.pair import Pair
@@ -108,7 +108,7 @@ async def test_of_what_an_operator_starts_twice_the_second_is_refused(both: Pair
 async def test_a_rotation_that_crosses_one_of_ours_is_put_off_since_each_would_take_the_others_token_for_an_old_one(
     both: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partnering, "GRACE_S", 0.2)
+    monkeypatch.setattr(connecting, "GRACE_S", 0.2)
     async with partner() as them:
         made = await connected_cpo(both, them)
         held = Hold(them, "/credentials")

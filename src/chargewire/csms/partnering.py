@@ -1,34 +1,26 @@
-"""Roaming connections as an operator makes them, and as a handshake leaves them: invited, asked, connected, unregistered.
+"""Roaming connections as an operator makes them: invites a partner, takes its invitation, changes and forgets a connection.
 
-A connection is a subscription with an OCPI half. Every step of a handshake that counts is one write over the version that was
-read: of two at the same time one wins, and one that breaks off leaves what was there before.
+A connection is a subscription with an OCPI half.
 """
 
-from base64 import b64encode
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
 from chargewire.charging.errors import Refused, Unknown
-from chargewire.charging.location import BusinessDetails
 from chargewire.charging.party import is_party
+from chargewire.csms.connecting import PARTNER_TOKEN, bare, change_connection, endpoints, stored_connection
 from chargewire.csms.directory import PLACE
 from chargewire.csms.ids import new_id
 from chargewire.csms.intake import read
 from chargewire.csms.parties import check_party
 from chargewire.csms.registry import Registry, again
-from chargewire.csms.subscribing import ENDPOINT_TOKEN, new_token, write_subscription, write_subscriptions
+from chargewire.csms.subscribing import new_token, write_subscriptions
 from chargewire.journal.memory import Ref, Unit, Write
-from chargewire.sharing.subscription import ROAMED, Endpoint, IssuedToken, Roaming, Step, Subscription
+from chargewire.sharing.subscription import IssuedToken, Roaming, Subscription
 
-PARTNER_TOKEN = "partner-token"  # noqa: S105  (the context that tokens of partners are sealed under)
-GRACE_S = 60.0  # that an old token stays good after a rotation: the answer with the new one may get lost
-MOST_STEPS = 40
 Encoding = Literal["raw", "base64"]
 Role = Literal["CPO", "EMSP"]
 Name = Annotated[str, Meta(min_length=1, max_length=255)]
@@ -71,18 +63,6 @@ class TheirInvitation(Struct, frozen=True, kw_only=True):
     token: TheirToken
 
 
-class Theirs(Struct, frozen=True, kw_only=True):
-    """What a handshake has found out of a partner."""
-
-    versions_url: str
-    version: str
-    endpoints: dict[str, str]
-    encoding: str
-    party: str = ""
-    business: BusinessDetails | None = None
-    token: str = ""  # what we say to it
-
-
 def connection_of(registry: Registry, connection_id: str) -> tuple[Subscription, Roaming]:
     """A roaming connection. Raises Unknown."""
     found = registry.directory.subscription(connection_id)
@@ -115,7 +95,7 @@ async def invite_again(registry: Registry, connection_id: str) -> tuple[Subscrip
     def changed(before: Subscription) -> Subscription:
         if before.roaming and before.roaming.state == "connected":
             raise Refused("is connected: unregister it first", "state")
-        after, token = _inviting(registry, _bare(before))
+        after, token = _inviting(registry, bare(before))
         made[:] = [token]
         return after
 
@@ -130,7 +110,7 @@ async def take_invitation(registry: Registry, connection_id: str, body: bytes) -
     def changed(before: Subscription) -> Subscription:
         if before.roaming and before.roaming.state == "connected":
             raise Refused("is connected: unregister it first", "state")
-        return _asking(registry, _bare(before), given.versions_url, given.token)
+        return _asking(registry, bare(before), given.versions_url, given.token)
 
     return await change_connection(registry, connection_id, changed)
 
@@ -152,7 +132,7 @@ async def amend(registry: Registry, connection_id: str, body: bytes) -> Subscrip
             before,
             name=before.name if isinstance(given.name, UnsetType) else given.name,
             state=before.state if isinstance(given.state, UnsetType) else given.state,
-            endpoints=_endpoints(registry, after) if spoken and after.state == "connected" else before.endpoints,
+            endpoints=endpoints(registry, after) if spoken and after.state == "connected" else before.endpoints,
             roaming=after,
         )
 
@@ -167,127 +147,11 @@ async def remove_connection(registry: Registry, connection_id: str) -> None:
         if connection.roaming and connection.roaming.state == "connected":
             raise Refused("is connected: unregister it first", "state")
         ref = Ref("subscription", "", connection_id)
-        write = Write(ref=ref, content=_bare(connection), expect=version, what="deleted", deleted=True)
+        write = Write(ref=ref, content=bare(connection), expect=version, what="deleted", deleted=True)
         committed = await registry.journal.append(Unit(place=PLACE, writes=[write]))
         registry.directory.put(ref, committed.versions[0], None)
 
     await again(once, registry.turns)
-
-
-def with_token(registry: Registry, connection: Subscription) -> tuple[Subscription, str]:
-    """The connection with one more token, that the partner may come with while a handshake of ours is under way (TOKEN_B).
-
-    Of a partner that is new it is good for no data, and dies by itself, should the handshake break off with this process. One
-    that is connected may have taken it although we do not hear so: it is good for everything from now on.
-    """
-    token, now = new_token(), registry.now()
-    new = connection.roaming is None or connection.roaming.state != "connected"
-    issued = IssuedToken(
-        hash=registry.keys.hash(token),
-        created_at=now,
-        until=now + timedelta(seconds=GRACE_S) if new else None,
-        invites=new,
-    )
-    kept = tuple(each for each in connection.tokens if not each.invites)
-    return replace(connection, tokens=(*kept, issued)), token
-
-
-def connected(
-    registry: Registry, before: Subscription, theirs: Theirs, token_hash: str, steps: tuple[Step, ...], *, wait_s: float = 0.0
-) -> Subscription:
-    """The connection once both sides have each other's token. `token_hash`: what the partner says from now on.
-
-    A token that was good for data stays so for a moment; one that only invited is dead. Nothing goes to the partner before
-    `wait_s` are over. Raises Refused.
-    """
-    roaming = before.roaming
-    assert roaming is not None
-    check_partner(registry, before, theirs)
-    now = registry.now()
-    end = now + timedelta(seconds=GRACE_S)
-    old = tuple(
-        replace(each, until=min(each.until or end, end))
-        for each in before.tokens
-        if not each.invites and each.hash != token_hash and (each.until is None or each.until > now)
-    )
-    after = replace(
-        roaming,
-        state="connected",
-        versions_url=theirs.versions_url,
-        version=theirs.version,
-        partner=theirs.party,
-        business=theirs.business or roaming.business,
-        endpoints=theirs.endpoints,
-        token=registry.keys.seal(theirs.token, PARTNER_TOKEN),
-        token_encoding=theirs.encoding,
-        steps=steps[-MOST_STEPS:],
-        ready_at=now + timedelta(seconds=wait_s) if wait_s else None,
-    )
-    return replace(
-        before,
-        state="suspended" if before.state == "suspended" else "live",
-        tokens=(*old, IssuedToken(hash=token_hash, created_at=now)),
-        endpoints=_endpoints(registry, after),
-        roaming=after,
-    )
-
-
-def unregistered(before: Subscription, steps: tuple[Step, ...] = ()) -> Subscription:
-    """The connection after DELETE credentials, by either side: no token is good any more, nothing is sent."""
-    bare = _bare(before)
-    assert bare.roaming is not None
-    return replace(bare, roaming=replace(bare.roaming, state="unregistered", steps=steps[-MOST_STEPS:]))
-
-
-def failed(before: Subscription, steps: tuple[Step, ...], withdrawn: str = "") -> Subscription:
-    """The connection after a handshake that came to nothing: as it was, with the steps. TOKEN_A of ours stays good.
-
-    `withdrawn`: hash of the TOKEN_B that is dead with it.
-    """
-    roaming = before.roaming
-    assert roaming is not None
-    tokens = tuple(each for each in before.tokens if each.hash != withdrawn)
-    return replace(before, tokens=tokens, roaming=replace(roaming, steps=steps[-MOST_STEPS:]))
-
-
-def check_partner(registry: Registry, connection: Subscription, theirs: Theirs) -> None:
-    """Whether a partner may be who it says it is. Raises Refused."""
-    directory, roaming = registry.directory, connection.roaming
-    assert roaming is not None
-    if directory.cpo(theirs.party) or directory.emsp(theirs.party):
-        raise Refused(f"{theirs.party} is a party of this platform", "party_id")
-    wanted = roaming.expected or roaming.partner
-    if wanted and theirs.party != wanted:
-        raise Refused(f"{theirs.party} is not {wanted}, whom this connection is for", "party_id")
-    for other in directory.connections():
-        its = other.roaming
-        if other.id == connection.id or its is None or its.partner != theirs.party or its.state != "connected":
-            continue
-        if _host(its.versions_url) != _host(theirs.versions_url):
-            raise Refused(f"{theirs.party} is known at another address", "url")
-
-
-async def change_connection(
-    registry: Registry, connection_id: str, changed: Callable[[Subscription], Subscription]
-) -> Subscription:
-    """Change a connection as it is now, again if somebody else was faster. Raises Unknown, and what `changed` raises."""
-
-    async def once() -> Subscription:
-        before, version = await stored_connection(registry, connection_id)
-        after = changed(before)
-        await write_subscription(registry, after, version)
-        return after
-
-    return await again(once, registry.turns)
-
-
-async def stored_connection(registry: Registry, connection_id: str) -> tuple[Subscription, int]:
-    """A connection as the journal has it, with its version. Raises Unknown."""
-    stored = await registry.journal.get(Ref("subscription", "", connection_id))
-    found = msgspec.json.decode(stored.body, type=Subscription) if stored else None
-    if stored is None or found is None or found.roaming is None:
-        raise Unknown("partner", connection_id)
-    return found, stored.version
 
 
 def _drafted(registry: Registry, given: PartnerInput, bundle: str = "") -> tuple[Subscription, str]:
@@ -337,14 +201,6 @@ def _network_of(registry: Registry, role: str, party: str) -> str:
     return emsp.network_ids[0]
 
 
-def _bare(connection: Subscription) -> Subscription:
-    """A connection without anything of a handshake."""
-    roaming = connection.roaming
-    assert roaming is not None
-    nothing = replace(roaming, state="invited", versions_url="", version="", endpoints={}, token="", steps=())
-    return replace(connection, state="requested", tokens=(), endpoints={}, roaming=nothing)
-
-
 def _inviting(registry: Registry, connection: Subscription) -> tuple[Subscription, str]:
     token = new_token()
     issued = IssuedToken(hash=registry.keys.hash(token), created_at=registry.now(), invites=True)
@@ -356,23 +212,3 @@ def _asking(registry: Registry, connection: Subscription, versions_url: str, tok
     assert roaming is not None
     sealed = registry.keys.seal(token, PARTNER_TOKEN)
     return replace(connection, roaming=replace(roaming, state="asked", versions_url=versions_url, token=sealed))
-
-
-def _endpoints(registry: Registry, roaming: Roaming) -> dict[str, Endpoint]:
-    """Where our own objects are pushed to: wherever the partner has a receiver for them."""
-    shared, _ = ROAMED[roaming.role]
-    token = registry.keys.open(roaming.token, PARTNER_TOKEN)
-    said = registry.keys.seal(_written(token, roaming.token_encoding), ENDPOINT_TOKEN)
-    return {
-        module: Endpoint(url=roaming.endpoints[module], token=said, dialect="ocpi-2.1.1")
-        for module in shared
-        if roaming.about(module) and module in roaming.endpoints
-    }
-
-
-def _written(token: str, encoding: str) -> str:
-    return b64encode(token.encode()).decode() if encoding == "base64" else token
-
-
-def _host(url: str) -> str:
-    return (urlsplit(url).hostname or "").lower()

@@ -7,8 +7,8 @@ import msgspec
 
 from chargewire.charging.errors import Refused
 from chargewire.charging.token import Allowed, Token
+from chargewire.csms.connecting import PARTNER_TOKEN
 from chargewire.csms.directory import Directory
-from chargewire.csms.partnering import PARTNER_TOKEN
 from chargewire.log import event, trouble
 from chargewire.protocols.ocpi.codes import NOT_ENOUGH
 from chargewire.protocols.ocpi.v211 import reading

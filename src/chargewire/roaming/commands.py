@@ -16,10 +16,10 @@ from msgspec.structs import replace
 from chargewire.charging.commands import Order
 from chargewire.charging.errors import MemoryUnavailable, Refused, StationOffline, Unknown
 from chargewire.charging.token import Token as OurToken
+from chargewire.csms.connecting import PARTNER_TOKEN
 from chargewire.csms.ids import new_id
 from chargewire.csms.orders import Orders
 from chargewire.csms.partner_commands import NOT_SUPPORTED, REJECTED, UNKNOWN_SESSION, result_of, to_start, to_stop, to_unlock
-from chargewire.csms.partnering import PARTNER_TOKEN
 from chargewire.csms.port import PartnersOrder
 from chargewire.csms.registry import Registry, again
 from chargewire.csms.tokens import ref_of

@@ -11,17 +11,17 @@ import msgspec
 
 from chargewire.charging.errors import Refused
 from chargewire.charging.location import BusinessDetails
-from chargewire.csms.partnering import (
+from chargewire.csms.connecting import (
     PARTNER_TOKEN,
     Theirs,
     change_connection,
     connected,
     failed,
-    remove_connection,
     stored_connection,
     unregistered,
     with_token,
 )
+from chargewire.csms.partnering import remove_connection
 from chargewire.csms.registry import Registry
 from chargewire.csms.subscribing import new_token, write_subscription
 from chargewire.journal.memory import LostRace

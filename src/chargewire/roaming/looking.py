@@ -3,7 +3,7 @@
 import asyncio
 
 from chargewire.charging.errors import Refused
-from chargewire.csms.partnering import Theirs
+from chargewire.csms.connecting import Theirs
 from chargewire.csms.registry import Registry
 from chargewire.protocols.ocpi import codes
 from chargewire.protocols.ocpi.v211 import reading

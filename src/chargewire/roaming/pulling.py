@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 import msgspec
 
 from chargewire.charging.errors import Refused, Unknown
+from chargewire.csms.connecting import PARTNER_TOKEN
 from chargewire.csms.partner_objects import KINDS, drop, object_id_of
-from chargewire.csms.partnering import PARTNER_TOKEN
 from chargewire.csms.registry import Registry
 from chargewire.journal.memory import ListQuery, Unstorable
 from chargewire.log import trouble
