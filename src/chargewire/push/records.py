@@ -6,6 +6,7 @@ from chargewire.charging.cdr import Cdr
 from chargewire.charging.notification import StationNotification
 from chargewire.journal.memory import Ref
 from chargewire.protocols.platform import cdr_json, notification_json
+from chargewire.protocols.platform.cdrs import extended_cdr_json
 from chargewire.push.rules import Loaded, Lookup, Pacing, Plan, Send, Told
 
 _cdr = msgspec.json.Decoder(Cdr)
@@ -45,11 +46,20 @@ class CdrRules(_Records):
     """Kind `cdr`: POST."""
 
     kinds: tuple[str, ...] = ("cdr",)
+    name = "whole"
+    as_json = staticmethod(cdr_json)
 
     def plan(self, loaded: Loaded, flags: int, lookup: Lookup, pacing: Pacing, now: int) -> Plan:
         stored = loaded.stored
-        body = loaded.made("whole", lambda: cdr_json(_cdr.decode(stored.body), stored.last_updated))
+        body = loaded.made(self.name, lambda: self.as_json(_cdr.decode(stored.body), stored.last_updated))
         return Send(stored.ref, "POST", "", body, Told(stored.version))
+
+
+class ExtendedCdrRules(CdrRules):
+    """As the extended profile is told it: with `credit` and `credit_reference_id`."""
+
+    name = "extended"
+    as_json = staticmethod(extended_cdr_json)
 
 
 class NotificationRules(_Records):

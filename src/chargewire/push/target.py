@@ -11,7 +11,7 @@ from chargewire.push.gate import Gate
 from chargewire.push.lane import Lane
 from chargewire.push.ocpi import OcpiCdrRules, OcpiPlaceRules, OcpiSessionRules, TariffRules, TokenRules
 from chargewire.push.places import PlaceRules
-from chargewire.push.records import CdrRules, NotificationRules
+from chargewire.push.records import CdrRules, ExtendedCdrRules, NotificationRules
 from chargewire.push.rules import SECOND, Pacing, Rules, Send
 from chargewire.push.sessions import SessionRules
 from chargewire.sharing.subscription import Endpoint, Subscription
@@ -28,6 +28,8 @@ RULES: Mapping[tuple[str, str], Rules] = {
     ("ocpi-2.1.1", "tokens"): TokenRules(),
 }
 """By the endpoint's dialect and its module."""
+EXTENDED: Mapping[tuple[str, str], Rules] = {("platform", "cdrs"): ExtendedCdrRules()}
+"""Those that differ for a subscription with the extended profile."""
 RECEIVING = ("live", "acceptance", "validated", "production")  # states of a subscription that is sent its data
 
 
@@ -82,8 +84,10 @@ class Target:
         """Take over what was decided about the endpoint; from the next request on it counts."""
         self.gate.paused = endpoint.paused or subscription.state not in RECEIVING
         self.pacing = Pacing(endpoint.min_patch_s * SECOND, endpoint.full_patch_s * SECOND)
+        about = self.dialect, self.module
+        self.rules = EXTENDED.get(about, RULES[about]) if subscription.profile == "extended" else RULES[about]
         for lane in self.lanes.values():
-            lane.pacing = self.pacing
+            lane.pacing, lane.rules = self.pacing, self.rules
         if self._configured == (endpoint.url, token):
             return
         if self._configured[0]:

@@ -151,7 +151,7 @@ def cdr_json(given: domain.Cdr, last_updated: Stamp) -> bytes:
 
 
 def extended_cdr_json(given: domain.Cdr, last_updated: Stamp) -> bytes:
-    """A CDR as it is listed for the extended profile."""
+    """A CDR as it is listed and pushed for the extended profile."""
     plain = asdict(cdr(given, last_updated))
     return _encode(ExtendedCdr(**plain, credit=given.credit, credit_reference_id=given.credit_of))
 
