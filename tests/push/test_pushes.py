@@ -1,10 +1,13 @@
 """What is sent when: over a real journal, to a real web server."""
 
 from datetime import timedelta
+from typing import Any
 
+from chargewire.charging.correcting import credit_for
 from chargewire.charging.location import Status
 from chargewire.charging.session import SessionStatus
-from push.depot import BEGIN, Depot, Receiver, until
+from chargewire.journal.memory import Ref
+from push.depot import BEGIN, Depot, Receiver, a_cdr, until
 
 SESSION = "/sessions/NL/AAA/S1"
 
@@ -152,6 +155,25 @@ async def test_notifications_of_a_station_come_in_order(depot: Depot, receiver: 
     for station, messages in sent.items():
         came = [got.body["charge_station_notification_id"] for got in receiver.got if got.body["charge_station_id"] == station]
         assert came == messages
+
+
+async def test_the_extended_profile_is_told_which_cdr_a_credit_takes_back_from_the_moment_it_is_chosen(
+    depot: Depot, receiver: Receiver
+) -> None:
+    async def credited(key: str) -> dict[str, Any]:
+        credit = credit_for(a_cdr(key), "broken")
+        await depot.write(Ref("cdr", "NL-AAA", credit.id), credit, "new", "LOC1", state="credit", counterparty="NL-EMS")
+        await until(lambda: credit.id in [body["id"] for body in receiver.bodies("/cdrs")])
+        [body] = [body for body in receiver.bodies("/cdrs") if body["id"] == credit.id]
+        return {name: body[name] for name in ("remark", "credit", "credit_reference_id") if name in body}
+
+    await depot.subscribe(receiver.url, "cdrs")
+    await depot.dispatch()
+    assert await credited("C1") == {"remark": "credit of C1"}
+    await depot.change(profile="extended")
+    assert await credited("C2") == {"remark": "credit of C2", "credit": True, "credit_reference_id": "C2"}
+    await depot.change(profile="compatible")
+    assert await credited("C3") == {"remark": "credit of C3"}
 
 
 async def test_an_emsp_in_scope_gets_the_cdrs_of_its_drivers_only(depot: Depot, receiver: Receiver) -> None:
