@@ -187,6 +187,8 @@ async def test_credentials_that_are_wrong_are_refused_by_the_name_of_the_field(
         answer = await ask("POST", f"{both.cpo.url}/ocpi/cpo/2.1.1/credentials", invited["token"], body)
     assert (answer.status, answer.body["status_code"]) == (200, 2001), answer.body
     assert field in answer.body["status_message"]
+    last = (await both.cpo.partner(invited["id"]))["steps"][-1]
+    assert (last["ok"], field in last["detail"]) == (False, True)
 
 
 async def test_a_partner_that_is_somebody_else_than_expected_is_refused(both: Pair) -> None:

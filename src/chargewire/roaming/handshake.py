@@ -162,10 +162,10 @@ class Handshakes:
         talk = Talk(self._registry, self._calls)
         roaming = connection.roaming
         assert roaming is not None
-        heard = reading.read(Credentials, body)
-        self._registry.check_url(heard.value.url, "url")
-        talk.steps.done(f"{what} received", f"from {heard.value.party}, {heard.value.url}")
         try:
+            heard = reading.read(Credentials, body)
+            self._registry.check_url(heard.value.url, "url")
+            talk.steps.done(f"{what} received", f"from {heard.value.party}, {heard.value.url}")
             theirs = await talk.look(heard.value.url, heard.value.token, roaming)
             theirs = _introduced(theirs, heard.value)
             token_c = new_token()
