@@ -91,6 +91,20 @@ async def test_an_invitation_in_the_middle_of_a_handshake_stands_and_the_partner
         assert await good_for(both, invited["token"]) == (200, 401)
 
 
+async def test_what_an_operator_changes_while_a_partner_registers_does_not_turn_it_away(both: Pair) -> None:
+    invited = await both.invite("cpo")
+    async with partner() as them:
+        held = Hold(them, "/versions")
+        url = f"{both.cpo.url}/ocpi/cpo/2.1.1/credentials"
+        registering = asyncio.create_task(ask("POST", url, invited["token"], them.credentials))
+        await held.reached.wait()
+        await both.cpo.admin("PATCH", f"/partners/{invited['id']}", {"name": "Renamed", "pull_every_s": 0})
+        held.released.set()
+        assert (await registering).body["status_code"] == 1000
+    after = await both.cpo.partner(invited["id"])
+    assert (after["state"], after["name"], after["pull_every_s"]) == ("connected", "Renamed", 0)
+
+
 async def test_of_what_an_operator_starts_twice_the_second_is_refused(both: Pair) -> None:
     async with partner() as them:
         made = await connected_cpo(both, them)

@@ -23,8 +23,7 @@ from chargewire.csms.connecting import (
 )
 from chargewire.csms.partnering import remove_connection
 from chargewire.csms.registry import Registry
-from chargewire.csms.subscribing import new_token, write_subscription
-from chargewire.journal.memory import LostRace
+from chargewire.csms.subscribing import new_token
 from chargewire.log import event
 from chargewire.protocols.ocpi import codes
 from chargewire.protocols.ocpi.v211 import reading
@@ -96,17 +95,17 @@ class Handshakes:
 
         Raises AlreadyRegistered, Refused (2001), HandshakeFailed (3001, 3002, 3003); then TOKEN_A is still good.
         """
-        connection, version = await stored_connection(self._registry, connection_id)
+        connection, _ = await stored_connection(self._registry, connection_id)
         if connection.roaming is None or connection.roaming.state == "connected":
             raise AlreadyRegistered("is registered already: PUT changes it")
-        return await self._taken_in(connection, version, body, url, "POST credentials")
+        return await self._taken_in(connection, body, url, "POST credentials")
 
     async def renewed(self, connection_id: str, body: bytes, url: str) -> Credentials:
         """PUT credentials: the same for a partner that is registered. Raises likewise."""
-        connection, version = await stored_connection(self._registry, connection_id)
+        connection, _ = await stored_connection(self._registry, connection_id)
         if connection.roaming is None or connection.roaming.state != "connected":
             raise AlreadyRegistered("is not registered: POST does that")
-        return await self._taken_in(connection, version, body, url, "PUT credentials")
+        return await self._taken_in(connection, body, url, "PUT credentials")
 
     async def left(self, connection_id: str) -> None:
         """DELETE credentials: the partner is gone, with every token. Raises AlreadyRegistered."""
@@ -156,7 +155,7 @@ class Handshakes:
             kept = method == "PUT" and talk.steps.perhaps_taken  # the partner says TOKEN_B from now on, perhaps
             raise await self._broken_off(connection_id, error, talk.steps, "" if kept else token_b) from error
 
-    async def _taken_in(self, connection: Subscription, version: int, body: bytes, url: str, what: str) -> Credentials:
+    async def _taken_in(self, connection: Subscription, body: bytes, url: str, what: str) -> Credentials:
         if connection.id in self._under_way:  # two at once in both directions would each take the other's tokens for old ones
             raise HandshakeFailed(codes.SERVER_ERROR, "a handshake of ours is under way: try again")
         talk = Talk(self._registry, self._calls)
@@ -171,10 +170,13 @@ class Handshakes:
             token_c = new_token()
             token_hash = self._registry.keys.hash(token_c)
             talk.steps.done("credentials answered", "with a new token; the one that invited is dead")
-            after = connected(self._registry, connection, theirs, token_hash, talk.steps.all, wait_s=ANSWER_S)
-            await write_subscription(self._registry, after, version)
-        except LostRace as error:
-            raise AlreadyRegistered("somebody else has just registered with this token") from error
+
+            def changed(before: Subscription) -> Subscription:
+                if before.tokens != connection.tokens:
+                    raise AlreadyRegistered("somebody else has just registered with this token")
+                return connected(self._registry, before, theirs, token_hash, talk.steps.all, wait_s=ANSWER_S)
+
+            await change_connection(self._registry, connection.id, changed)
         except (HandshakeFailed, Refused) as error:
             raise await self._broken_off(connection.id, error, talk.steps) from error
         event("partner.connected", connection_id=connection.id, partner=theirs.party, started_by="partner")
