@@ -20,6 +20,7 @@ WRITTEN = Decimal("0.0001")  # numbers have four decimals (OCPI 2.1.1 types), ro
 CLOCK_SLACK = timedelta(minutes=5)  # of a partner's clock
 LONGEST = timedelta(days=366)  # a CDR that spans more is a slip of its times, not a session
 WHOLE_SECOND_H = Decimal("0.001")  # times are whole seconds: both ends of a session may be off by one
+MOST_EFFORT = 5_000_000  # less than a second; a month by a price for each hour of the week needs 4 million
 
 
 class Amounts(Struct, frozen=True, kw_only=True):
@@ -91,6 +92,13 @@ def settled(stated: Stated, heard_at: datetime) -> Settlement:
     )
 
 
+def effort(stated: Stated) -> int:
+    """At most how many offers are looked at to work a cost out: a partner may send any tariff, and a session of any length."""
+    elements = [element for tariff in stated.tariffs for element in tariff.elements]
+    cuts = 2 * len(elements) * (_span(stated).days + 2)  # where the times of day of each begin and end
+    return (len(stated.periods) + cuts) * (10 + sum(1 + len(each.price_components) for each in elements))
+
+
 def recomputed_cost(stated: Stated) -> Decimal:
     """What the session costs by its tariff, excluding VAT. Raises NotRecomputed."""
     if len(stated.tariffs) != 1:
@@ -98,9 +106,10 @@ def recomputed_cost(stated: Stated) -> Decimal:
     tariff = stated.tariffs[0]
     if tariff.currency != stated.currency:
         raise NotRecomputed("its tariff is in another currency")
-    moments = [stated.start, stated.stop, *(period.start for period in stated.periods)]
-    if stated.stop < stated.start or max(moments) - min(moments) > LONGEST:
+    if stated.stop < stated.start or _span(stated) > LONGEST:
         raise NotRecomputed("its times make no sense")
+    if effort(stated) > MOST_EFFORT:
+        raise NotRecomputed("its tariff has too many elements for a session that long")
     try:
         check_tariff(tariff)
         if stated.time_zone is None and rules_of(tariff.elements).needs_clock:
@@ -119,6 +128,12 @@ def difference(flag: str, field: str, stated: Decimal | str, recomputed: Decimal
         stated=str(stated),
         recomputed=None if recomputed is None else str(recomputed),
     )
+
+
+def _span(stated: Stated) -> timedelta:
+    """From the first to the last moment that it names."""
+    moments = [stated.start, stated.stop, *(period.start for period in stated.periods)]
+    return max(moments) - min(moments)
 
 
 def _wrong_times(stated: Stated, heard_at: datetime) -> list[Difference]:

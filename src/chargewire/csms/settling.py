@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from chargewire.charging import flags
 from chargewire.charging.errors import Refused
-from chargewire.charging.settling import Difference, Settlement, Stated, difference, settled
+from chargewire.charging.settling import Difference, Settlement, Stated, difference, effort, settled
 from chargewire.csms.clocks import check_time_zone
 from chargewire.csms.partner_objects import KINDS, PartnerObject
 from chargewire.csms.registry import Registry, again
@@ -21,7 +21,7 @@ from chargewire.journal.memory import Journal, Ref, Unit, Write
 from chargewire.sharing.subscription import Subscription
 
 MOST_SPANS = 200  # of one contract at one EVSE: partners send CDRs days later, not years
-LONG = 200  # periods; more are priced beside the loop
+MUCH = 20_000  # effort: a few milliseconds; more is priced beside the loop
 _object = msgspec.json.Decoder(PartnerObject)
 
 
@@ -64,7 +64,7 @@ async def _settlement(
 ) -> Settlement:
     assert connection.roaming is not None, connection.id
     stated = replace(stated, time_zone=await _time_zone(registry.journal, connection, stated))
-    if len(stated.periods) > LONG:
+    if effort(stated) > MUCH:
         found = await asyncio.to_thread(settled, stated, heard_at)
     else:
         found = settled(stated, heard_at)

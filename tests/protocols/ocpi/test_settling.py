@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,23 @@ def test_what_cannot_be_worked_out_is_said_and_is_no_difference() -> None:
         assert why in str(found.not_recomputed)
         assert found.recomputed.cost is None
     assert settle(with_tariffs(tariff, location=nowhere)).recomputed.cost == Decimal("4.30")
+
+
+def minutes_of_the_day(count: int) -> dict[str, Any]:
+    """A tariff with a price of its own for each of so many minutes of the day."""
+    clocks = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(count + 1)]
+    restricted = [{**NIGHT, "restrictions": {"start_time": a, "end_time": b}} for a, b in pairwise(clocks)]
+    return {**CDR["tariffs"][0], "elements": restricted}  # type: ignore[index]
+
+
+def test_a_tariff_and_a_session_that_together_would_take_minutes_are_not_worked_out() -> None:
+    year = {"start_date_time": "2025-03-10T00:00:00Z", "stop_date_time": "2026-03-02T13:30:00Z"}
+    month = {"start_date_time": "2026-02-01T12:00:00Z"}
+    outside = {"charging_periods": [{**CDR["charging_periods"][0], **month}]}  # type: ignore[index]
+    for elements, times in ((1000, year), (1000, month), (1000, outside)):
+        assert "too many elements" in str(settle(with_tariffs(minutes_of_the_day(elements), **times)).not_recomputed)
+    for elements, times in ((500, {}), (168, month)):
+        assert settle(with_tariffs(minutes_of_the_day(elements), **times)).not_recomputed is None
 
 
 def test_prices_of_the_day_are_by_the_clock_of_the_place() -> None:
