@@ -9,6 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from api.house import open_house
+from api.partners import connect
+from chargewire.charging.token import Allowed, Token
+from chargewire.csms.connecting import PARTNER_TOKEN
 from chargewire.roaming import authorize
 from journeys.foreign_station import ForeignStation, foreign_station, minutes
 from journeys.world import ask, token
@@ -111,6 +115,18 @@ async def test_nobody_is_asked_about_a_start_of_yesterday_or_over_a_connection_t
         await both.cpo.admin("PATCH", f"/partners/{connection['id']}", {"state": "live"})
         assert await authorized(station, UID) == "Blocked"
         assert len(box.posted) == 1
+
+
+async def test_a_partner_that_is_a_cpo_too_is_asked_over_the_connection_where_it_is_the_emsp() -> None:
+    async with open_house() as house, listener({"allowed": "ALLOWED"}) as box:
+        said = house.keys.seal("theirs", PARTNER_TOKEN)
+        for role in ("EMSP", "CPO"):
+            endpoints = {"tokens": f"{box.url}/{role}/tokens"}
+            await connect(house, role, "NL-AAA", "DE-XYZ", endpoints=endpoints, token=said)
+        driver = Token(uid=UID, type="RFID", auth_id="DE-XYZ-C1-X", issuer="Them", valid=True, whitelist="NEVER")
+        assert await house.office.authority.ask("NL-AAA", "DE-XYZ", driver, None) is Allowed.ACCEPTED
+        assert [each.path for each in box.posted] == ["/CPO/tokens/04DD%2FEFF/authorize?type=RFID"]
+        await house.office.stop()
 
 
 @asynccontextmanager

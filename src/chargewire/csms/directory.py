@@ -124,11 +124,11 @@ class Directory:
         """The roaming connections, whatever their state."""
         return [each for each in self._subscriptions.values() if each.roaming is not None and each.state != "ended"]
 
-    def connection_with(self, party: str, partner: str) -> Subscription | None:
-        """The live roaming connection between a party of ours and one of theirs."""
+    def connection_with(self, cpo: str, partner: str) -> Subscription | None:
+        """The live roaming connection of a CPO of ours with a partner as an eMSP: each may be of the other role elsewhere."""
         for each in self._subscriptions.values():
             roaming = each.roaming
-            if roaming and each.state == "live" and (roaming.party, roaming.partner) == (party, partner):
+            if roaming and each.state == "live" and (roaming.role, roaming.party, roaming.partner) == ("CPO", cpo, partner):
                 return each
         return None
 
