@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from chargewire.charging.cdr import Cdr
 from chargewire.charging.correcting import credit_for
+from chargewire.charging.errors import Refused
 from chargewire.charging.facts import Metered, SessionEnded
 from chargewire.charging.reading import Reading, Sample
 from chargewire.charging.session import Period
@@ -93,6 +94,15 @@ async def test_a_running_session_is_explained_as_far_as_it_went(floor: Floor) ->
         (Decimal(8), ()),  # from 9 to 10, local time
         (Decimal(8), ("10:00 to 12:00 local time",)),
     ]
+
+
+async def test_a_session_whose_energy_is_beyond_all_money_is_refused_in_words(floor: Floor) -> None:
+    begun = await floor.starts(register_wh=0, at=T0)
+    await floor.stops(begun.transaction_id, 10**24, T0 + 60 * minute)
+    (session,) = await floor.sessions()
+    assert session.flags == ("implausible-energy", "implausible-power", "unpriceable")
+    with pytest.raises(Refused, match="beyond any sum of money"):
+        await explain_session(floor.journal, session.id)
 
 
 async def test_flagged_readings_and_late_ones_are_shown_with_the_others(floor: Floor) -> None:

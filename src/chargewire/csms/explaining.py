@@ -143,7 +143,8 @@ async def explain(journal: Journal, directory: Directory, cdr_id: str, which: st
 
 
 async def explain_session(journal: Journal, session_id: str) -> dict[str, Any]:
-    """What a session costs so far, running or over, and why. Raises Unknown, Refused (it has no tariff)."""
+    """What a session costs so far, running or over, and why. Raises Unknown, Refused (it has no tariff, or no sum of money is
+    enough)."""
     session, readings, count = await _session_of(journal, session_id)
     if session is None:
         raise Unknown("session", session_id)
@@ -151,7 +152,10 @@ async def explain_session(journal: Journal, session_id: str) -> dict[str, Any]:
     if tariff is None:
         raise Refused("has no tariff", "session")
     until = session.stopped.at if session.stopped else session.last_reading_at or session.started.at
-    told = await asyncio.to_thread(explained, tariff, session.periods, until, session.started.location.time_zone)
+    try:
+        told = await asyncio.to_thread(explained, tariff, session.periods, until, session.started.location.time_zone)
+    except ArithmeticError as error:
+        raise Refused("is beyond any sum of money", "session") from error
     return {
         "session_id": session.id,
         "status": session.status,
