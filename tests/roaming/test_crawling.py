@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chargewire.roaming import crawling
 from chargewire.roaming.calls import Declined, Replied
 from chargewire.roaming.crawling import crawl
 
@@ -101,12 +102,26 @@ def test_a_list_that_goes_on_elsewhere_or_in_circles_is_refused(link: str) -> No
         _read(ask, HOME)
 
 
-def test_a_list_whose_every_page_has_a_next_one_ends_with_the_first_that_is_empty() -> None:
+def test_a_list_without_end_is_no_list_that_was_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crawling, "MOST_PAGES", 3)
     asked: list[str] = []
 
     async def ask(url: str) -> Replied:
         asked.append(url)
-        page = b"[1,2]" if len(asked) < 3 else b"[]"
+        return Replied(status=200, code=1000, data=b"[1]", next_url=f"{HOME}?offset={len(asked)}")
+
+    with pytest.raises(Declined, match="more than 3 pages"):
+        _read(ask, HOME)
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize("nothing", [b"[]", b"[ ]", b" [\r\n] ", b"null", b""])
+def test_a_list_whose_every_page_has_a_next_one_ends_with_the_first_that_is_empty(nothing: bytes) -> None:
+    asked: list[str] = []
+
+    async def ask(url: str) -> Replied:
+        asked.append(url)
+        page = b"[1,2]" if len(asked) < 3 else nothing
         return Replied(status=200, code=1000, data=page, next_url=f"{HOME}?offset={2 * len(asked)}", total=4)
 
     assert _read(ask, HOME) == {1, 2}
@@ -127,6 +142,6 @@ def test_an_empty_page_in_the_middle_of_a_list_does_not_end_it() -> None:
 
 def _read(ask: object, begin: str) -> set[int]:
     async def read() -> set[int]:
-        return {row async for leaf in crawl(ask, begin) for row in msgspec.json.decode(leaf.data)}  # type: ignore[arg-type]
+        return {row async for leaf in crawl(ask, begin) for row in msgspec.json.decode(leaf.data or b"null") or ()}  # type: ignore[arg-type]
 
     return asyncio.run(read())

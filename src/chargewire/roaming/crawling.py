@@ -1,5 +1,6 @@
 """A partner's list, page by page along `Link: rel="next"`, without a gap (2.1.1 transport_and_format, Pagination)."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
@@ -9,7 +10,7 @@ from chargewire.roaming.calls import Declined, Replied
 
 MOST_PAGES = 100_000  # of one list
 _PORTS = {"http": 80, "https": 443}
-_NOTHING = (b"", b"null", b"[]")
+_NOTHING = re.compile(rb"(null|\[\s*\])?")  # some write `[ ]`
 
 Ask = Callable[[str], Awaitable[Replied]]
 """Asks for a page. Raises PartnerError, Refused."""
@@ -24,7 +25,7 @@ class Leaf(Struct, frozen=True):
 
 
 async def crawl(ask: Ask, begin: str) -> AsyncIterator[Leaf]:
-    """Every page from `begin` on. Raises what `ask` does; Declined if the list goes on elsewhere, or in circles."""
+    """Every page from `begin` on. Raises what `ask` does; Declined if the list goes on elsewhere, in circles or without end."""
     asked, total = begin, None
     seen: set[str] = set()
     for _ in range(MOST_PAGES):
@@ -43,12 +44,14 @@ async def crawl(ask: Ask, begin: str) -> AsyncIterator[Leaf]:
         if not following:
             return
         asked = following
+    raise Declined(200, 0, f"the list has more than {MOST_PAGES} pages")
 
 
 def total_of(asked: str, page: Replied) -> int | None:
     """How many objects the list has. Some partners say instead how many the page has, which shows from the second page on."""
-    impossible = page.total is not None and page.total <= (offset_of(asked) or 0) and page.data.strip() not in _NOTHING
-    return None if impossible else page.total
+    if page.total is not None and page.total <= (offset_of(asked) or 0) and not _is_empty(page):
+        return None
+    return page.total
 
 
 def stepped_back(asked: str, by: int) -> str:
@@ -73,7 +76,7 @@ def next_of(home: str, asked: str, page: Replied) -> str:
     """
     if not page.next_url:
         return ""
-    if page.data.strip() in _NOTHING and not (offset_of(asked) or 0) < (page.total or 0):
+    if _is_empty(page) and not (offset_of(asked) or 0) < (page.total or 0):
         return ""
     try:
         link, own = urlsplit(page.next_url), urlsplit(home)
@@ -89,6 +92,10 @@ def offset_of(url: str) -> int | None:
     """Where a page begins, if its URL says so."""
     text = dict(parse_qsl(urlsplit(url).query)).get("offset", "")
     return int(text) if text.isdecimal() and len(text) < 19 else None
+
+
+def _is_empty(page: Replied) -> bool:
+    return _NOTHING.fullmatch(page.data.strip()) is not None
 
 
 def _port(parts: SplitResult) -> int | None:
