@@ -198,6 +198,17 @@ async def test_a_credit_is_not_shown_and_what_replaces_the_cdr_says_so(each_hous
     assert page.data[1]["remark"].startswith("replaces one-cdr")
 
 
+async def test_our_own_ids_may_hold_a_slash(each_house: House, partner: str) -> None:
+    await with_emsp(each_house, "NL-OUR", "04/AA")
+    emsp = await connect(each_house, "EMSP", "NL-OUR", "DE-CPO")
+    slashed = place("NL-AAA", "CS-A")
+    slashed["stations"][0]["evses"][0]["uid"] = "E/1"
+    await each_house.put("locations/LOC-A", slashed)
+    assert (await each_house.get(f"{CPO}/locations/LOC-A/E%2F1", partner)).data["uid"] == "E/1"
+    assert (await each_house.get(f"{CPO}/locations/LOC-A/E%2F1/1", partner)).data["id"] == "1"
+    assert (await each_house.ask("POST", f"{EMSP}/tokens/04%2FAA/authorize", emsp)).data == {"allowed": "ALLOWED"}
+
+
 async def test_unpublished_locations_are_never_shown_but_to_the_cpos_own_subscriptions(each_house: House, partner: str) -> None:
     own = await each_house.subscribe("NL-AAA")
     await each_house.put("locations/SECRET", place("NL-AAA", "CS-S", publish=False))

@@ -2,11 +2,11 @@
 
 import msgspec
 from litestar import Response, post
-from litestar.params import FromPath
 
 from chargewire.api.context import Asking
 from chargewire.api.gate import enter_partner
 from chargewire.api.ocpi_faults import json_body
+from chargewire.api.ocpi_paths import named
 from chargewire.api.ocpi_versions import answer
 from chargewire.charging.errors import Unknown
 from chargewire.charging.token import Allowed, Token
@@ -19,10 +19,10 @@ _token = msgspec.json.Decoder(Token)
 
 
 @post("/2.1.1/tokens/{token_uid:str}/authorize", status_code=200, opt={"body": LocationReferences})
-async def authorize(request: Asking, token_uid: FromPath[str]) -> Response[bytes]:
+async def authorize(request: Asking) -> Response[bytes]:
     """Whether a token of the connection's eMSP may charge now; where the driver stands may be told in the body."""
     partner = enter_partner(request, "EMSP", "tokens")
-    body = await request.body()
+    body, token_uid = await request.body(), named(request, "token_uid")
     where = reading.read(LocationReferences, await json_body(request)).value if body.strip() else None
     stored = await partner.api.journal.get(Ref("token", partner.roaming.party, token_uid))
     if stored is None:

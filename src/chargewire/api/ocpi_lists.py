@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 from litestar import Response, get
-from litestar.params import FromPath
 
 from chargewire.api.context import Asking
 from chargewire.api.faults import JSON
 from chargewire.api.gate import Partner, enter_partner
 from chargewire.api.ocpi_paging import ListAsked, SinceAsked, answer_list
+from chargewire.api.ocpi_paths import named
 from chargewire.api.paging import PageSent
 from chargewire.charging.cdr import Cdr
 from chargewire.charging.location import Status
@@ -37,30 +37,29 @@ async def list_locations(request: Asking) -> PageSent:
 
 
 @get("/2.1.1/locations/{location_id:str}", opt={"answer": locations.Location})
-async def get_location(request: Asking, location_id: FromPath[str]) -> Response[bytes]:
+async def get_location(request: Asking) -> Response[bytes]:
     """One published location, also if all its EVSEs are REMOVED: who has it can learn that here."""
     partner = enter_partner(request, "CPO", "locations")
-    return _one(partner, _place(await partner.api.views.location(partner.scope, location_id)))
+    return _one(partner, _place(await _location(request, partner)))
 
 
 @get("/2.1.1/locations/{location_id:str}/{evse_uid:str}", opt={"answer": locations.Evse})
-async def get_evse(request: Asking, location_id: FromPath[str], evse_uid: FromPath[str]) -> Response[bytes]:
+async def get_evse(request: Asking) -> Response[bytes]:
     """One EVSE of a location."""
     partner = enter_partner(request, "CPO", "locations")
-    place = await partner.api.views.location(partner.scope, location_id)
-    seen = place.evse(evse_uid)
+    place = await _location(request, partner)
+    seen = place.evse(named(request, "evse_uid"))
     status = Status.REMOVED if seen.evse.location_id != place.location.id else None  # it has gone to another location
     return _one(partner, locations.evse_json(seen.evse, seen.last_updated, status=status))
 
 
 @get("/2.1.1/locations/{location_id:str}/{evse_uid:str}/{connector_id:str}", opt={"answer": locations.Connector})
-async def get_connector(
-    request: Asking, location_id: FromPath[str], evse_uid: FromPath[str], connector_id: FromPath[str]
-) -> Response[bytes]:
+async def get_connector(request: Asking) -> Response[bytes]:
     """One connector of an EVSE."""
     partner = enter_partner(request, "CPO", "locations")
-    place = await partner.api.views.location(partner.scope, location_id)
-    return _one(partner, locations.connector_json(*place.connector(evse_uid, connector_id)))
+    place = await _location(request, partner)
+    seen = place.connector(named(request, "evse_uid"), named(request, "connector_id"))
+    return _one(partner, locations.connector_json(*seen))
 
 
 @get("/2.1.1/sessions", opt={"query": SinceAsked, "answer": list[sessions.Session]})
@@ -93,6 +92,10 @@ async def list_tokens(request: Asking) -> PageSent:
     partner = enter_partner(request, "EMSP", "tokens")
     views = partner.api.views
     return await answer_list(request, partner, views.count_tokens, views.tokens, _token_json)
+
+
+async def _location(request: Asking, partner: Partner) -> SeenPlace:
+    return await partner.api.views.location(partner.scope, named(request, "location_id"))
 
 
 def _place(place: SeenPlace) -> bytes:
