@@ -255,6 +255,7 @@ async def test_a_nul_character_in_a_path_is_an_unknown_name_on_either_engine(eac
     emsp = await connect(each_house, "EMSP", "NL-OUR", "DE-CPO")
     for url, token in (
         (f"{CPO}/locations/a\0b", cpo),
+        (f"{CPO}/locations/a\0%252F%2500b", cpo),  # escaped twice
         (f"{CPO}/tokens/DE/EMS/a\0b", cpo),
         (f"{EMSP}/cdrs/a\0b", emsp),
         (f"{EMSP}/cdrs/~YQBi", emsp),

@@ -16,7 +16,7 @@ def ocpi_path(path: str, raw_path: bytes) -> str:
     """
     raw = raw_path.decode("latin-1")
     if _ESCAPED.search(raw):
-        path = unquote(_ESCAPED.sub("%EE%80%80", raw))
+        path = unquote(_ESCAPED.sub("%EE%80%80", raw)).replace("\0", "\ufffd")
     return re.sub("/+", "/", path)
 
 
