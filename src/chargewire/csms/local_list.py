@@ -179,7 +179,7 @@ class LocalLists:
         keeping = _Keeping(self._journal, Ref("locallist", owner, station.id), station.location_id)
         known = await keeping.read()
         on = cpo is not None and cpo.local_list
-        if not on and not known.listed:  # one that was switched off is taken back
+        if not on and not known.listed and known.state not in ("sending", "failed"):  # what it may have is taken back
             return True
         if known.state == "unsupported" and station_id not in self._booted:
             return True
