@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from chargewire.outgoing.connection import ANSWER_CAP, Answer, Failure
+from chargewire.outgoing.connection import ANSWER_CAP, Answer, Failure, Result
 from chargewire.outgoing.http import Client, Origin
 
 REQUEST = b"PUT /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"
@@ -94,6 +94,32 @@ async def test_answers_in_chunks_and_without_a_body_are_understood(client: Clien
 async def test_an_interim_answer_is_not_the_answer(client: Client) -> None:
     async with serving(always(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + OK)) as (_, origin):
         assert (await client.exchange(origin, REQUEST)).status == 200
+
+
+@pytest.mark.parametrize("more", [b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", b"HTTP/1.1 500 Oh", b"no HTTP"])
+async def test_what_follows_an_answer_is_not_taken_for_the_next_one(client: Client, more: bytes) -> None:
+    async with serving(always(OK + more)) as (server, origin):
+        answers: list[Result] = []
+        three = asyncio.Event()
+
+        def done(result: Result) -> None:
+            answers.append(result)
+            if len(answers) < 3:
+                client.send(origin, REQUEST, done)
+            else:
+                three.set()
+
+        client.send(origin, REQUEST, done)
+        await three.wait()
+        assert answers == [Answer(200, b"ok")] * 3
+        assert server.connections == 3
+
+
+async def test_links_on_several_lines_are_one_list(client: Client) -> None:
+    answer = b'HTTP/1.1 200 OK\r\nLink: </b>; rel="next"\r\nLink: </a>; rel="first"\r\nContent-Length: 0\r\n\r\n'
+    async with serving(always(answer)) as (_, origin):
+        assert (await client.exchange(origin, REQUEST)).link == '</b>; rel="next", </a>; rel="first"'
+        assert (await client.exchange(origin, REQUEST)).link == '</b>; rel="next", </a>; rel="first"'
 
 
 async def test_an_answer_without_length_ends_with_the_connection(client: Client) -> None:

@@ -92,12 +92,17 @@ class Connection(asyncio.Protocol):
         if self._size > self._answer_cap:
             self.fail(Failure("too-large", f"the answer is larger than {self._answer_cap} bytes"))
             return
+        failure = None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            self.fail(Failure("malformed", f"the answer is not HTTP: {error}"))
+            failure = Failure("malformed", f"the answer is not HTTP: {error}")
         except httptools.HttpParserUpgrade:
-            self.fail(Failure("malformed", "the receiver wants another protocol"))
+            failure = Failure("malformed", "the receiver wants another protocol")
+        if self._answer is not None:  # not before: what follows in the same bytes is no answer to the next request
+            self._complete(self._answer, keep=self._keep and failure is None)
+        elif failure is not None:
+            self.fail(failure)
 
     def eof_received(self) -> bool:
         return False
@@ -105,12 +110,16 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.open = False
         if self._done is not None and self._until_close:  # RFC 9112 §6.3: no length is given, the end of it is the end
-            self._complete(keep=False)
+            self._complete(self._whole(), keep=False)
         elif self._done is not None:
             self.fail(Failure("reset", f"the connection was closed before the answer: {exc or 'end of stream'}"))
         self._lost(self)
 
     # httptools
+
+    def on_message_begin(self) -> None:
+        if self._answer is not None:
+            raise ValueError("an answer to nothing")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
@@ -121,7 +130,7 @@ class Connection(asyncio.Protocol):
         elif name == b"location":
             self._location = value.decode("latin-1").strip()
         elif name == b"link":
-            self._link = value.decode("latin-1").strip()
+            self._links.append(value.decode("latin-1").strip())
         elif name == b"x-total-count":
             self._total = value.decode("latin-1").strip()
 
@@ -137,29 +146,33 @@ class Connection(asyncio.Protocol):
         if self._status < 200:  # 100, 102, 103: the answer is still to come
             self._clear()
             return
-        self._complete(keep=self._keep)
+        self._answer = self._whole()
 
-    def _complete(self, *, keep: bool) -> None:
+    def _whole(self) -> Answer:
+        link = ", ".join(self._links)  # RFC 9110 §5.3: one list, however many lines it has
+        return Answer(self._status, b"".join(self._body), self._retry_after, self._location, link, self._total)
+
+    def _complete(self, answer: Answer, *, keep: bool) -> None:
         done, self._done = self._done, None
-        if done is None:
-            return
-        answer = Answer(self._status, b"".join(self._body), self._retry_after, self._location, self._link, self._total)
         self._clear()
         if keep and self.open:
             self._released(self)
         else:
             self._close()
-        done(answer)
+        if done is not None:
+            done(answer)
 
     def _clear(self) -> None:
         self._status = 0
         self._size = 0
         self._body: list[bytes] = []
+        self._answer: Answer | None = None  # all of it has come
         self._has_length = False
         self._until_close = False
         self._keep = False
         self._retry_after = ""
-        self._location = self._link = self._total = ""
+        self._location = self._total = ""
+        self._links: list[str] = []
 
     def _close(self) -> None:
         self.open = False
