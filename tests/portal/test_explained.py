@@ -73,6 +73,20 @@ def test_the_numbers_of_an_explanation_are_those_of_the_cdr(
         ElementTree.fromstring(as_svg(each))
 
 
+async def test_a_line_that_is_priced_otherwise_today_is_told_as_it_was_charged(floor: Floor) -> None:
+    begun = await floor.starts(register_wh=0, at=T0)
+    await floor.stops(begun.transaction_id, 7000, T0 + 60 * minute)
+    (cdr,) = await floor.cdrs()
+    [line] = cdr.cost.lines
+    other = replace(cdr, id="older", cost=replace(cdr.cost, lines=(replace(line, volume=Decimal("7.5")),)))
+    await floor.journal.append(
+        Unit(place="LOC1", writes=[Write(ref=Ref("cdr", CPO, "older"), content=other, expect=0, what="new")])
+    )
+    assert [bool(each.parts) for each in (await explain(floor.journal, floor.directory, cdr.id)).lines] == [True]
+    [told] = (await explain(floor.journal, floor.directory, "older")).lines
+    assert (told.volume, told.cost, told.parts) == (Decimal("7.5"), line.cost, ())
+
+
 @pytest.fixture
 async def floor(journal: Journal) -> Floor:
     floor = Floor(journal)

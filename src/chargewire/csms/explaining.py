@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from chargewire.charging.cdr import Cdr, Cost
+from chargewire.charging.cdr import Cdr, Cost, LineItem
 from chargewire.charging.checks import group_of
 from chargewire.charging.errors import Refused, Unknown
 from chargewire.charging.flags import FLAGS
@@ -187,9 +187,13 @@ def _told(cost: Cost, reasons: Sequence[Explained]) -> tuple[LineTold, ...]:
 
     What an older version priced may have other lines than today: then they are told without reasons.
     """
-    same = [(each.line.type, each.line.element) for each in reasons] == [(line.type, line.element) for line in cost.lines]
+    same = [_priced(each.line) for each in reasons] == [_priced(line) for line in cost.lines]
     told = reasons if same else [Explained(line=line) for line in cost.lines]
     return tuple(_line(each, line.cost, line.exact) for each, line in zip(told, cost.lines, strict=True))
+
+
+def _priced(line: LineItem) -> tuple[str, int, Decimal, Decimal]:
+    return line.type, line.element, line.volume, line.price
 
 
 def _line(each: Explained, cost: Decimal, exact: Decimal | None) -> LineTold:
