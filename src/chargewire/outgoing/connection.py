@@ -55,6 +55,7 @@ class Connection(asyncio.Protocol):
         self._released = released
         self._lost = lost
         self._done: Done | None = None
+        self._answer: Answer | None = None  # all of it has come
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._clear()
@@ -166,7 +167,7 @@ class Connection(asyncio.Protocol):
         self._status = 0
         self._size = 0
         self._body: list[bytes] = []
-        self._answer: Answer | None = None  # all of it has come
+        self._answer = None
         self._has_length = False
         self._until_close = False
         self._keep = False
