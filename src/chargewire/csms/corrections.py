@@ -72,14 +72,16 @@ async def correct(registry: Registry, cdr_id: str, body: bytes) -> tuple[Cdr, Cd
     stored, cdr = await _published(registry, cdr_id)
     taken_back = credit_for(cdr, given.reason)
     tariff = await _tariff_of(registry, stored.ref.owner, given.tariff_id) if given.tariff_id else cdr.tariff
+    if tariff is None:
+        raise Refused("must be said: the CDR was kept without its tariff", "tariff_id")
     measured = measured_anew(cdr, energy_wh=given.energy_wh, start=given.start, stop=given.stop)
     corrected = replace(
         measured,
         id=correction_id_of(cdr.id),
         tariff=tariff,
-        cost=_priced(measured, tariff) or cdr.cost,
-        retail=_priced(measured, cdr.retail_tariff) or cdr.retail,
-        reimbursement=_priced(measured, cdr.reimbursement_tariff) or cdr.reimbursement,
+        cost=_priced(measured, tariff),
+        retail=_priced(measured, cdr.retail_tariff) if cdr.retail_tariff else None,
+        reimbursement=_priced(measured, cdr.reimbursement_tariff) if cdr.reimbursement_tariff else None,
         replaces=cdr.id,
         reason=given.reason,
     )
@@ -122,9 +124,7 @@ async def _write(registry: Registry, stored: Stored, writes: list[Write], cdr_id
         raise AlreadyDone(f"CDR {cdr_id} was taken back before") from error
 
 
-def _priced(cdr: Cdr, tariff: Tariff | None) -> Cost | None:
-    if tariff is None:
-        return None
+def _priced(cdr: Cdr, tariff: Tariff) -> Cost:
     try:
         return price(tariff, cdr.periods, cdr.stop, cdr.location.time_zone)
     except ArithmeticError as error:
