@@ -7,7 +7,6 @@ and loses nothing when objects fall out of a filter meanwhile; whoever counts of
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta, Struct
@@ -16,7 +15,7 @@ from msgspec.structs import replace
 from chargewire.api.asking import capped, micros, query_of, whole
 from chargewire.api.context import Asking
 from chargewire.api.gate import Partner
-from chargewire.api.paging import PageSent, base_url
+from chargewire.api.paging import TOKEN, PageSent, next_url
 from chargewire.csms.seen import Part, Window
 from chargewire.csms.turns import Turns
 from chargewire.protocols.ocpi.moments import moment
@@ -25,7 +24,6 @@ from chargewire.sharing.keys import Unsealable
 from chargewire.sharing.scope import Scope
 
 DEFAULT_LIMIT, MOST = 100, 1000
-_REPLACED = (b"limit=", b"offset=", b"continuation_token=", b"continuationtoken=")
 
 Walk = Callable[[Scope, Window], Awaitable[Part]]
 Count = Callable[[Scope, Window], Awaitable[int]]
@@ -86,7 +84,11 @@ async def answer_list(
     if part.next is not None:
         following = Place(part.next, begun + len(rows))
         sealed = partner.api.keys.seal(msgspec.json.encode(following).decode(), context)
-        url = _next(request, partner, following.offset, window.limit, sealed)
+        url = next_url(
+            request,
+            partner.api.settings.public_url,
+            {"offset": following.offset, "limit": window.limit, TOKEN: sealed},
+        )
         headers.append((b"link", f'<{url}>; rel="next"'.encode("latin-1")))
     return PageSent(of_list(rows, moment(partner.api.now())), headers)
 
@@ -99,11 +101,3 @@ def _place(partner: Partner, token: str | None, context: str) -> Place | None:
         return msgspec.json.decode(partner.api.keys.open(token, context), type=Place)
     except Unsealable:
         return None
-
-
-def _next(request: Asking, partner: Partner, offset: int, limit: int, sealed: str) -> str:
-    """The same query as it was sent, at another place."""
-    asked = request.scope["query_string"].split(b"&")
-    kept = [part.decode("latin-1") for part in asked if part and not part.lower().startswith(_REPLACED)]
-    query = "&".join([*kept, f"offset={offset}", f"limit={limit}", f"continuation_token={sealed}"])
-    return f"{base_url(request, partner.api.settings.public_url)}{quote(request.scope['path'])}?{query}"

@@ -77,13 +77,16 @@ class Crawl:
         return PageSent(of_list(rows, moment(api.now())), headers)
 
     def _next(self, limit: int, cursor: Cursor) -> str:
-        """The same query as it was sent, with another place to begin at."""
-        scope = self._request.scope
-        asked = scope["query_string"].split(b"&")
-        kept = b"&".join(part for part in asked if part and not part.lower().startswith(_REPLACED)).decode("latin-1")
         sealed = self._caller.api.keys.seal(msgspec.json.encode(cursor).decode(), self._context)
-        base = base_url(self._request, self._caller.api.settings.public_url)
-        return f"{base}{quote(scope['path'])}?{kept}{'&' if kept else ''}limit={limit}&{TOKEN}={sealed}"
+        return next_url(self._request, self._caller.api.settings.public_url, {"limit": limit, TOKEN: sealed})
+
+
+def next_url(request: Asking, public_url: str | None, place: Mapping[str, int | str]) -> str:
+    """The same query as it was sent, at another place."""
+    asked = request.scope["query_string"].split(b"&")
+    kept = [part.decode("latin-1") for part in asked if part and not part.lower().startswith(_REPLACED)]
+    query = "&".join([*kept, *(f"{name}={value}" for name, value in place.items())])
+    return f"{base_url(request, public_url)}{quote(request.scope['path'])}?{query}"
 
 
 def base_url(request: Asking, public_url: str | None) -> str:
