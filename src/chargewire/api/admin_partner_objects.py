@@ -15,6 +15,7 @@ from chargewire.api.ocpi_received import cdr_id
 from chargewire.charging.errors import Unknown
 from chargewire.charging.settling import Settlement
 from chargewire.csms.partner_objects import KINDS, PartnerObject, object_id_of, ref_of
+from chargewire.csms.partnering import connection_of
 from chargewire.csms.settling import settle_again
 from chargewire.journal.memory import ListQuery, Stored
 from chargewire.journal.stamps import from_stamp
@@ -42,9 +43,7 @@ async def list_partner_cdrs(request: Asking, connection_id: FromPath[str]) -> Re
 async def _page(request: Asking, connection_id: str, module: str) -> Response[bytes]:
     api = admin(request)
     asked = query_of(request, ListAsked)
-    connection = api.directory.subscription(connection_id)
-    if connection is None or connection.roaming is None:
-        raise Unknown("partner", connection_id)
+    _, roaming = connection_of(api.registry, connection_id)
     context = msgspec.json.encode(["partner", connection_id, module]).decode()
     after = None
     if asked.cursor:
@@ -52,7 +51,7 @@ async def _page(request: Asking, connection_id: str, module: str) -> Response[by
             after = tuple(msgspec.json.decode(api.keys.open(asked.cursor, context)))
         except Unsealable as error:
             raise BadParameter("cursor", "does not belong to this list") from error
-    query = _query(connection_id, connection.roaming, module, capped(asked.limit, DEFAULT_LIMIT, MOST), after)
+    query = _query(connection_id, roaming, module, capped(asked.limit, DEFAULT_LIMIT, MOST), after)
     page = await api.journal.walk(query)
     following = api.keys.seal(msgspec.json.encode(page.next).decode(), context) if page.next is not None else None
     return answer(Listed([_shown(stored) for stored in page.rows], following))
@@ -62,10 +61,8 @@ async def _page(request: Asking, connection_id: str, module: str) -> Response[by
 async def check_partner_cdr(request: Asking, connection_id: FromPath[str], name: FromPath[str]) -> Response[bytes]:
     """What a partner's CDR states against what its periods add up to and its own tariff gives, by what is known now."""
     api = admin(request)
-    connection = api.directory.subscription(connection_id)
-    if connection is None or connection.roaming is None:
-        raise Unknown("partner", connection_id)
-    if connection.roaming.role != "EMSP":
+    connection, roaming = connection_of(api.registry, connection_id)
+    if roaming.role != "EMSP":
         raise NotThere
     stored = await api.journal.get(ref_of(connection, "cdrs", cdr_id(name)))
     if stored is None:
