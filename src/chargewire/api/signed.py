@@ -93,7 +93,7 @@ def _signed(value: SignedValue) -> tuple[str, str, bytes]:
 def _key(key: bytes) -> str:
     if not key:
         return ""
-    digits = key.decode("ascii", errors="replace")
+    digits = "".join(key.decode("ascii", errors="replace").split())
     encoding, text = ("hex", digits) if _HEX.fullmatch(digits) else ("base64", b64encode(key).decode())
     return f'<publicKey encoding="{encoding}">{text}</publicKey>'
 
