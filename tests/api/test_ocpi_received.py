@@ -1,6 +1,7 @@
 """What roaming partners write: every verb of OCPI 2.1.1 on what they own, at every level."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 from urllib.parse import quote
 
@@ -343,6 +344,17 @@ async def test_others_get_their_turn_while_a_large_object_is_read(each_house: Ho
     if method == "PATCH":
         assert await write(each_house, "PUT", f"{HOME}/L1", partner, large) == (201, 1000)
         large = {"name": "Köln"}
+    assert await turns_during(write(each_house, method, f"{HOME}/L1", partner, large)) > 10
+
+
+async def test_others_get_their_turn_while_a_token_with_much_beside_it_is_read(house: House) -> None:
+    partner = await connect(house, "CPO", "NL-AAA", "DE-EMS")
+    large = token(x_more=[[]] * 1_000_000)
+    assert await turns_during(write(house, "PUT", f"{CPO}/tokens/DE/EMS/04AB", partner, large)) > 10
+
+
+async def turns_during(writing: Awaitable[tuple[int, int]]) -> int:
+    """How often others get their turn until something is written."""
     turns = 0
 
     async def others() -> None:
@@ -353,6 +365,6 @@ async def test_others_get_their_turn_while_a_large_object_is_read(each_house: Ho
 
     waiting = asyncio.create_task(others())
     await asyncio.sleep(0)
-    assert (await write(each_house, method, f"{HOME}/L1", partner, large))[1] == 1000
+    assert (await writing)[1] == 1000
     waiting.cancel()
-    assert turns > 10
+    return turns

@@ -59,7 +59,7 @@ async def get_token(request: Asking) -> Response[bytes]:
 async def put_token(request: Asking) -> Response[bytes]:
     """Add or replace a token of the partner; it is no longer accepted once `valid` is false."""
     partner = _owner(request, "CPO", "tokens", "token_uid")
-    heard = read_json(tokens.Token, await json_body(request))
+    heard = await _heard(tokens.Token, await json_body(request))
     receiving.same_id("uid", named(request, "token_uid"), heard.value.uid)
     if _type_asked(request) not in (None, heard.value.type):
         raise Refused(f"is {heard.value.type!r}, the URL says otherwise", "type")
