@@ -39,14 +39,6 @@ def read_answer(kind: type[T], data: bytes) -> Heard[T]:
     return understood(kind, content[0] if isinstance(content, list) and len(content) == 1 else content)
 
 
-def patched(kind: type[T], old: dict[str, Any], body: bytes) -> Heard[T]:
-    """An object with the fields that a PATCH names (2.1.1 transport_and_format, PATCH). Raises Refused."""
-    changes = decoded(body)
-    if not isinstance(changes, dict):
-        raise Refused("must be an object")
-    return understood(kind, {**old, **changes})
-
-
 class Unread(Struct, frozen=True):
     """A row of a list that cannot be understood. `id`: what it calls itself, "" if not even that can be read."""
 
