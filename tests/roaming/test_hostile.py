@@ -11,8 +11,9 @@ import pytest
 from aiohttp import web
 
 from api.house import House, furnish, open_house
-from api.partners import EMSP, connect, tariff, with_emsp
+from api.partners import EMSP, connect, evse, location, tariff, with_emsp
 from chargewire.charging.errors import Refused
+from chargewire.csms import partner_objects
 from chargewire.csms.connecting import PARTNER_TOKEN
 from chargewire.outgoing.http import Client
 from chargewire.roaming.calls import Declined, PartnerCalls, Unreachable
@@ -140,3 +141,20 @@ async def test_an_answer_without_any_list_does_not_say_that_everything_is_gone(h
         with pytest.raises(Refused, match="must be a list"):
             await house.office.puller.pull(connection, "tariffs", whole=True)
         assert (await house.get(f"{EMSP}/tariffs/DE/CPO/T1", token)).status == 200
+
+
+async def test_a_place_that_is_added_to_again_and_again_stops_growing_and_can_be_replaced(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partner_objects, "LARGEST", 20_000)
+    await with_emsp(house)
+    token = await connect(house, "EMSP", "NL-OUR", "DE-CPO", id="conn")
+    there = f"{EMSP}/locations/DE/CPO/L1"
+    await house.ask("PUT", there, token, location("L1"))
+    added = [await house.ask("PUT", f"{there}/E{number}", token, evse(f"E{number}")) for number in range(2, 200)]
+    patched = await house.ask("PATCH", there, token, {"more": "x" * 1000})
+    patched_evse = await house.ask("PATCH", f"{there}/E2", token, {"more": "x" * 1000})
+    assert [each.json["status_code"] for each in (added[0], added[-1], patched, patched_evse)] == [1000, 2001, 2001, 2001]
+    assert 19_000 < len((await house.get(there, token)).body) < 22_000
+    assert (await house.ask("PUT", there, token, location("L1"))).json["status_code"] == 1000
+    assert (await house.ask("PUT", f"{there}/E2", token, evse("E2"))).json["status_code"] == 1000

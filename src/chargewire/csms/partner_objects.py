@@ -26,6 +26,7 @@ KINDS = {
 }
 ONE = {"locations": "location", "sessions": "session", "cdrs": "CDR", "tariffs": "tariff"}
 LARGE = 50_000  # bytes: about a millisecond to read; larger ones are read beside the loop
+LARGEST = 16_000_000  # bytes: several times what one call can bring; a larger one is not added to
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STAMP = "last_updated"
 
@@ -51,10 +52,16 @@ class Known(Struct, frozen=True):
 
     object: PartnerObject
     heard_at: datetime
+    size: int  # bytes
 
     @property
     def content(self) -> dict[str, Any]:
         return self.object.content
+
+    def check_size(self) -> None:
+        """Raises Refused if the object is too large to be changed in parts: each may add some, and all of it is written."""
+        if self.size > LARGEST:
+            raise Refused(f"has more than {LARGEST} bytes: it can be replaced as a whole only", "id")
 
     def outdates(self, said_at: datetime | None, by: datetime | None = None) -> bool:
         """Whether something that was said at a time is strictly older than what we have (or than `by`, a part of it).
@@ -142,7 +149,7 @@ def _place(connection: Subscription) -> str:
 
 
 def _known(stored: Stored) -> Known:
-    return Known(_object.decode(stored.body), _EPOCH + timedelta(microseconds=stored.last_updated))
+    return Known(_object.decode(stored.body), _EPOCH + timedelta(microseconds=stored.last_updated), len(stored.body))
 
 
 def _unstamped(content: dict[str, Any]) -> dict[str, Any]:

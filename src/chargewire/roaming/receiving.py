@@ -68,6 +68,7 @@ async def amend(registry: Registry, connection: Subscription, module: str, objec
     def change(known: Known | None) -> PartnerObject | None:
         if known is None:
             raise Unknown(ONE[module], object_id)
+        known.check_size()
         if module != "locations" and known.outdates(stamp_of(changes)):
             return None
         heard = understood(TYPES[module], _merged(known.content, changes))
@@ -119,6 +120,7 @@ async def keep_part(registry: Registry, connection: Subscription, path: PartPath
         nonlocal created
         if known is None:
             raise Unknown("location", path.location_id)
+        known.check_size()
         before = _part_of(known.content, path)
         created = before is None
         if before is not None and _is_older(newest(heard.content), newest(before), known):
@@ -136,6 +138,7 @@ async def amend_part(registry: Registry, connection: Subscription, path: PartPat
     def change(known: Known | None) -> PartnerObject | None:
         if known is None:
             raise Unknown("location", path.location_id)
+        known.check_size()
         before = path.of(known.content)
         if _is_older(stamp_of(changes), stamp_of(before), known):
             return None
