@@ -157,6 +157,16 @@ def test_energy_thresholds_split_time_where_the_energy_had_flowed() -> None:
     assert cost(some, NOON, 60, 10_000) == D("3.00")
 
 
+def test_energy_thresholds_are_split_exactly_after_a_time_of_day_that_splits_the_same_period() -> None:
+    some = tariff(
+        element("ENERGY", "0.20", 0, Restrictions(max_kwh=D(6))),
+        element("ENERGY", "0.40", 0, Restrictions(start_time="13:00", end_time="23:00")),
+        element("ENERGY", "0.30"),
+    )
+    assert cost(some, local("2026-03-02T12:00"), 120, 10_000) == D("2.80")  # 6 kWh, five of them before one o'clock, and 4 kWh
+    assert cost(some, local("2026-03-02T11:00"), 120, 10_000) == D("2.40")
+
+
 def test_a_power_of_exactly_the_limit_is_at_least_it_and_not_below_it() -> None:
     above = tariff(element("ENERGY", "1", 0, Restrictions(min_power=D(11))), element("ENERGY", "2"))
     below = tariff(element("ENERGY", "1", 0, Restrictions(max_power=D(11))), element("ENERGY", "2"))
