@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from chargewire.csms import connecting
+from chargewire.roaming import looking
 from journeys.foreign_station import foreign_station, minutes
 from journeys.world import ask, token, until
 from roaming.pair import Pair
@@ -89,6 +90,16 @@ async def test_an_invitation_in_the_middle_of_a_handshake_stands_and_the_partner
         assert (await both.cpo.partner(invited["id"]))["state"] == "invited"
         assert await good_for(both, them.token_b) == (401, 401)
         assert await good_for(both, invited["token"]) == (200, 401)
+
+
+async def test_a_partner_that_takes_our_credentials_and_is_silent_is_given_up_after_the_time_that_is_said(
+    both: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with partner() as them:
+        monkeypatch.setattr(looking, "CALL_S", 0.5)
+        Hold(them, "/credentials")
+        failed = await both.cpo.tried("POST", "/partners", both.wanted("cpo") | {"versions_url": them.url, "token": "their-a"})
+    assert (failed.status, failed.body["steps"][-1]["detail"]) == (422, "timeout: no answer within 2 s")
 
 
 async def test_what_an_operator_changes_while_a_partner_registers_does_not_turn_it_away(both: Pair) -> None:

@@ -87,11 +87,12 @@ class Talk:
 
     async def _in_time(self, method: str, url: str, token: str, encoding: str, body: bytes | None) -> Replied:
         """A partner that starts a handshake waits while we call it back: it must not wait for long."""
+        most_s = CALL_S if method == "GET" else 4 * CALL_S
         try:
-            async with asyncio.timeout(CALL_S if method == "GET" else 4 * CALL_S):
+            async with asyncio.timeout(most_s):
                 return await self._calls.call(method, url, token, encoding=encoding, body=body)
         except TimeoutError as error:
-            raise Unreachable("timeout", f"no answer within {CALL_S:g} s") from error
+            raise Unreachable("timeout", f"no answer within {most_s:g} s") from error
 
     async def _get(self, url: str, token: str, encoding: str, what: str) -> tuple[Replied, str]:
         try:
