@@ -49,3 +49,9 @@ def test_only_yes_means_that_tax_is_included(said: str | None, meant: bool) -> N
 def test_times_are_utc_with_or_without_a_z(text: str) -> None:
     found = read(start_date_time=text, end_date_time=text)
     assert found.valid_from == found.valid_until == datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["tomorrow", "2026-02-31T12:00:00Z", 7])
+def test_what_is_no_time_is_refused(text: Any) -> None:
+    with pytest.raises(msgspec.ValidationError, match="end_date_time"):
+        read(end_date_time=text)

@@ -29,8 +29,8 @@ class Tariff(Struct, frozen=True, kw_only=True):
     tariff_alt_url: str | None = None
     min_price: PriceLimit | None = None
     max_price: PriceLimit | None = None
-    start_date_time: str | None = None
-    end_date_time: str | None = None
+    start_date_time: datetime | None = None
+    end_date_time: datetime | None = None
     energy_mix: EnergyMix | None = None
     tax_included: str = "NO"
 
@@ -65,9 +65,8 @@ def _limit(given: PriceLimit | None) -> domain.PriceLimit | None:
     return domain.PriceLimit(excl, given.incl_vat if given.after_taxes is None else given.after_taxes)
 
 
-def _moment(text: str | None) -> datetime | None:
+def _moment(at: datetime | None) -> datetime | None:
     """A DateTime of OCPI is UTC, with or without its Z."""
-    if text is None:
+    if at is None:
         return None
-    at = datetime.fromisoformat(text)
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
