@@ -4,10 +4,12 @@ import asyncio
 from datetime import UTC, datetime
 
 import msgspec
+import pytest
 
 from chargewire.charging.commands import (
     Answer,
     Command,
+    ForgetTokens,
     GetLocalListVersion,
     Order,
     ReadConfiguration,
@@ -78,5 +80,36 @@ async def test_a_list_of_which_only_a_part_arrived_is_taken_back_when_lists_are_
         lists.arrived("CS-1")
         assert (await remembered(floor, "sent")).listed == {}
         assert (station.told[-1].full, station.told[-1].tokens) == (True, ())
+    finally:
+        await lists.stop()
+
+
+async def test_a_station_that_goes_away_before_it_forgets_a_blocked_token_is_told_when_it_is_back(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chargewire.csms.local_list.FORGET_EVERY_S", 0.0)
+    floor = Floor(journal)
+    await floor.furnish()
+    asked: asyncio.Queue[Command] = asyncio.Queue()
+    gone = iter([True])
+
+    async def ask(station_id: str, command: Command) -> Order:
+        asked.put_nowait(command)
+        order = Order(id="O", station_id=station_id, command=command, asked_by="t", expires_at=NOW)
+        if next(gone, False):
+            return msgspec.structs.replace(order, state="FAILED", error="offline")
+        return msgspec.structs.replace(order, state="ANSWERED", answer=Answer(status="Accepted"))
+
+    lists = LocalLists(journal, floor.directory, ask, lambda: NOW, settle_s=0.0)
+    try:
+        lists.arrived("CS-1")
+        lists.token_changed("NL-EMS", good=False)
+        assert await asyncio.wait_for(asked.get(), 10) == ForgetTokens()
+        lists.left("CS-1")
+        lists.arrived("CS-1")
+        assert await asyncio.wait_for(asked.get(), 10) == ForgetTokens()
+        lists.changed(["CS-1"])
+        await asyncio.sleep(0.2)
+        assert asked.empty()
     finally:
         await lists.stop()

@@ -157,7 +157,7 @@ class LocalLists:
         return False
 
     async def _forget_tokens(self, station_id: str) -> None:
-        """Have the station empty its cache, not more often than now and then."""
+        """Have the station empty its cache, not more often than now and then; if it did not hear, with what comes next."""
         if station_id not in self._forget:
             return
         left_s = self._forgot_at.get(station_id, -FORGET_EVERY_S) + FORGET_EVERY_S - monotonic()
@@ -166,7 +166,13 @@ class LocalLists:
             return
         self._forget.discard(station_id)
         self._forgot_at[station_id] = monotonic()
-        await self._ask(station_id, ForgetTokens())
+        heard = False
+        try:
+            order = await self._ask(station_id, ForgetTokens())
+            heard = order.answer is not None or (order.error or "").startswith(NO_WORD)
+        finally:
+            if not heard:
+                self._forget.add(station_id)
 
     async def _bring(self, station_id: str) -> bool:
         """Bring a station's list up to date; False if it did not get there."""
