@@ -18,7 +18,7 @@ from chargewire.csms.parties import put_cpo, put_emsp, put_network
 from chargewire.csms.partnering import amend, open_connection
 from chargewire.csms.registry import Registry
 from chargewire.csms.subscribing import write_subscription
-from chargewire.journal.memory import Journal, ListQuery, Ref
+from chargewire.journal.memory import Journal, ListQuery, Ref, Unit, Write
 from chargewire.outgoing.http import Client
 from chargewire.protocols.ocpi.v211 import locations, tokens
 from chargewire.protocols.ocpi.v211.reading import understood
@@ -318,6 +318,16 @@ async def test_a_connection_that_is_never_to_be_pulled_from_is_pulled_from_by_ha
     assert current
     assert times.begin(current) == ["tokens"]
     await until(lambda: _asked(world, {"tokens"}), 10, "the list that was asked for")
+    await times.stop()
+
+
+async def test_a_connection_of_which_nobody_knows_how_far_it_was_pulled_costs_the_others_nothing(world: World) -> None:
+    assert [each.id for each in world.registry.directory.connections()] == [world.emsp.id, world.cpo.id]
+    broken = Write(ref=Ref("partnerpull", "", f"{world.emsp.id}/tariffs"), content=b'{"module":7}', expect=0, what="pulled")
+    await world.journal.append(Unit(place=f"partner/{world.emsp.id}", writes=[broken]))
+    times = PullTimes(world.registry, world.puller())
+    times.start()
+    await until(lambda: _asked(world, {"tokens"}), 10, "the list of the other")
     await times.stop()
 
 

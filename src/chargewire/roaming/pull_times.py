@@ -73,9 +73,13 @@ class PullTimes:
         while True:
             self._woken.clear()
             next_s = TURN_S
-            with suppress(MemoryUnavailable):
-                for connection in list(self._registry.directory.connections()):
+            for connection in self._registry.directory.connections():
+                try:
                     next_s = min(next_s, await self._begin_if_due(connection))
+                except MemoryUnavailable:
+                    break
+                except Exception as error:  # what is wrong with one must not cost the others theirs
+                    trouble("partner.not_pulled", cause=error, connection_id=connection.id)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), next_s)
 
