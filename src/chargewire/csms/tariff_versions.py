@@ -120,8 +120,10 @@ async def begin_versions(journal: Journal, directory: Directory, now: datetime) 
     query = ListQuery(kind="tariffversion", owners=owners, limit=200)
     while True:
         page = await journal.walk(query)
-        for stored in page.rows:
-            known = await _known(journal, stored.ref.owner, stored.ref.key)
+        refs = [Ref("tariff", stored.ref.owner, stored.ref.key) for stored in page.rows]
+        shown = await journal.get_many(refs) if refs else {}
+        for ref, stored in zip(refs, page.rows, strict=True):
+            known = Known(shown.get(ref), stored)
             try:
                 begun = await _write(journal, stored.ref.owner, known, known.all(), now)
             except LostRace:  # by somebody who wrote it: next time
