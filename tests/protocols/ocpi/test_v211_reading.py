@@ -117,6 +117,7 @@ def test_what_the_patches_of_the_examples_make_of_an_object_is_read(name: str) -
     before = {**WHOLES[kind], "their_own": [1, None]}
     changes = msgspec.json.decode(_example(name))
     heard = reading.understood(kind, {**before, **changes})
+    assert heard.content == {**before, **changes}
     assert heard.content != before
     assert heard.slips == ("unknown-field:their_own",)
 
