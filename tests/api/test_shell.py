@@ -69,6 +69,18 @@ def test_an_operator_furnishes_an_instance_from_the_shell(shell: Shell) -> None:
     assert shell.json("show", "stations")["id"] == "CS-1"
 
 
+def test_what_put_says_of_a_party_or_a_token_can_be_said_from_the_shell(shell: Shell) -> None:
+    shell.json("network", "put", "demo", "--name", "Demo")
+    flags = ("--drop-flagged", "implausible-cost", "--drop-flagged", "negative-cost")
+    cpo = shell.json("cpo", "put", "NL-CCC", "--network", "demo", "--name", "C", "--local-list", *flags)
+    assert (cpo["local_list"], cpo["drop_flagged"]) == (True, ["implausible-cost", "negative-cost"])
+    emsp = shell.json("emsp", "put", "NL-EMR", "--name", "E", "--network", "demo", "--retail-tariff", "R1")
+    assert (emsp["network_ids"], emsp["retail_tariff_id"]) == (["demo"], "R1")
+    told = ("--group", "G1", "--expires", "2030-01-01T00:00:00Z", "--retail-tariff", "R2")
+    token = shell.json("token", "put", "04FAMILY", "--auth-id", "NL-EMR-C2", *told)
+    assert (token["group_id"], token["expires_at"], token["retail_tariff_id"]) == ("G1", "2030-01-01T00:00:00Z", "R2")
+
+
 def test_a_subscription_is_made_rotated_and_ended_from_the_shell(shell: Shell) -> None:
     shell.json("network", "put", "demo", "--name", "Demo")
     made = shell.json(
@@ -105,7 +117,8 @@ def test_what_is_refused_is_one_readable_line(shell: Shell) -> None:
     assert result.exit_code == 1
     assert result.output.strip() == "Error: Refused: network_id: there is no network 'nowhere'"
     assert "no admin token" in shell.run("cpo", "list", CHARGEWIRE_ADMIN_TOKEN="").output
-    assert "Not logged in" in shell.run("cpo", "list", CHARGEWIRE_ADMIN_TOKEN="wrong").output
+    wrong = shell.run("cpo", "list", CHARGEWIRE_ADMIN_TOKEN="wrong").output
+    assert wrong.strip() == "Error: Not logged in: this is not the instance's admin token"
     assert shell.run("cpo", "list", CHARGEWIRE_URL="http://127.0.0.1:1").exit_code == 1
 
 

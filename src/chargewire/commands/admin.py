@@ -14,6 +14,9 @@ from chargewire.commands.calling import Caller
 
 F = TypeVar("F", bound=Callable[..., Any])
 MODULE = click.STRING
+KINDS = click.Choice(["RFID", "OTHER"])
+WHITELISTS = click.Choice(["ALWAYS", "ALLOWED", "ALLOWED_OFFLINE", "NEVER"])
+PROFILES = click.Choice(["compatible", "extended"])
 _JSON = click.File("r", encoding="utf-8")
 
 
@@ -106,9 +109,11 @@ def put_network(caller: Caller, network_id: str, name: str) -> None:
 @click.option(
     "--publish-all-cdrs/--hold-small-cdrs", default=True, show_default=True, help="Hold: under 0.2 kWh and 2 minutes."
 )
+@click.option("--local-list/--no-local-list", help="Send its stations the tokens that they may accept by themselves.")
+@click.option("--drop-flagged", multiple=True, metavar="FLAG", help="Drop CDRs with this flag; may be repeated.")
 @connected
 def put_cpo(caller: Caller, party: str, **body: Any) -> None:
-    """Make or change a CPO."""
+    """Make a CPO, or describe it anew: what is left out gets its default."""
     show_json(caller.call("PUT", path_of("cpos", party), body))
 
 
@@ -116,10 +121,11 @@ def put_cpo(caller: Caller, party: str, **body: Any) -> None:
 @click.argument("party")
 @click.option("--name", required=True, help="What people call it.")
 @click.option("--network", "network_ids", multiple=True, help="A network whose CPOs accept its tokens; may be repeated.")
+@click.option("--retail-tariff", "retail_tariff_id", help="What its drivers pay, unless their token says otherwise.")
 @connected
-def put_emsp(caller: Caller, party: str, name: str, network_ids: tuple[str, ...]) -> None:
-    """Make or change an eMSP."""
-    show_json(caller.call("PUT", path_of("emsps", party), {"name": name, "network_ids": list(network_ids)}))
+def put_emsp(caller: Caller, party: str, **body: Any) -> None:
+    """Make an eMSP, or describe it anew: what is left out is none."""
+    show_json(caller.call("PUT", path_of("emsps", party), body))
 
 
 @location.command("put")
@@ -154,14 +160,17 @@ def delete_tariff(caller: Caller, party: str, tariff_id: str) -> None:
 @click.argument("uid")
 @click.option("--auth-id", required=True, help="Contract, e.g. NL-EMS-C12345678-X; names the eMSP unless --emsp does.")
 @click.option("--emsp", "party", help="The eMSP, like NL-EMS.")
-@click.option("--type", "kind", type=click.Choice(["RFID", "OTHER"]), default="RFID", show_default=True)
-@click.option("--whitelist", type=click.Choice(["ALWAYS", "ALLOWED", "ALLOWED_OFFLINE", "NEVER"]), default="ALLOWED")
-@click.option("--valid/--blocked", default=True, show_default=True)
+@click.option("--type", "kind", type=KINDS, default="RFID", show_default=True, help="Other: an app's, not a card's.")
+@click.option("--whitelist", type=WHITELISTS, default="ALLOWED", show_default=True, help="Whether its eMSP is asked.")
+@click.option("--valid/--blocked", default=True, show_default=True, help="Whether it is good at all.")
 @click.option("--visual-number", help="As printed on the card.")
 @click.option("--customer", "customer_id", help="The customer that it belongs to.")
+@click.option("--group", "group_id", help="Tokens of a group stop each other's sessions.")
+@click.option("--expires", "expires_at", help="From when on it is no good, like 2026-11-24T06:00:00Z.")
+@click.option("--retail-tariff", "retail_tariff_id", help="What its driver pays; none: that of the eMSP.")
 @connected
 def put_token(caller: Caller, uid: str, party: str | None, kind: str, **body: Any) -> None:
-    """Make or change a token."""
+    """Make a token, or describe it anew: what is left out is none, or its default."""
     path = path_of("tokens", party, uid) if party else path_of("tokens", uid)
     given = {name: value for name, value in body.items() if value is not None}
     show_json(caller.call("PUT", path, {**given, "type": kind}))
@@ -175,7 +184,7 @@ def put_token(caller: Caller, uid: str, party: str | None, kind: str, **body: An
 @click.option(
     "--endpoint", "endpoints", multiple=True, nargs=3, metavar="MODULE URL TOKEN", help="Where a module is pushed to."
 )
-@click.option("--profile", type=click.Choice(["compatible", "extended"]), default="compatible", show_default=True)
+@click.option("--profile", type=PROFILES, default="compatible", show_default=True, help="Extended: with what is better.")
 @click.option("--file", type=_JSON, help="Take all of it from a JSON file (- for standard input).")
 @connected
 def create_subscription(
@@ -272,7 +281,7 @@ def command(caller: Caller, station_id: str, kind: str, arguments: tuple[str, ..
 
     COMMAND: StartCharging token_uid=… connector_number=1, StopCharging transaction_id=…, Restart hard=true,
     Unlock connector_number=1, SetAvailability operative=false, ReadConfiguration, WriteConfiguration key=… value=…,
-    ForgetTokens, Trigger message=StatusNotification, TransferData vendor_id=…
+    ForgetTokens, GetLocalListVersion, Trigger message=StatusNotification, TransferData vendor_id=…
     """
     body = {"type": kind} | {name: _value(name, text) for name, _, text in (each.partition("=") for each in arguments)}
     order = caller.call("POST", f"{path_of('stations', station_id, 'commands')}?timeout_s={max(1, wait_s)}", body)

@@ -43,6 +43,8 @@ class Caller:
     @staticmethod
     def _fail(status: int, answer: Any) -> None:
         """Say what is wrong as problem details do (RFC 9457)."""
+        if status == 401:
+            raise click.ClickException("Not logged in: this is not the instance's admin token")
         try:
             raise click.ClickException(f"{answer['title']}: {answer['detail']}")
         except (KeyError, TypeError):

@@ -11,7 +11,7 @@ from chargewire.commands.calling import Caller
 
 STATES = ("published", "credit", "held", "dropped", "waiting")
 PRICES = click.Choice(["wholesale", "retail", "reimbursement"])
-PRICE = click.option("--price", type=PRICES, default="wholesale", show_default=True)
+PRICE = click.option("--price", type=PRICES, default="wholesale", show_default=True, help="Who pays whom.")
 
 
 @click.group("cdr", help="CDRs: listed by what became of them, explained, corrected.")
@@ -20,7 +20,7 @@ def cdr() -> None:
 
 
 @cdr.command("list")
-@click.option("--state", type=click.Choice(STATES), default="published", show_default=True)
+@click.option("--state", type=click.Choice(STATES), default="published", show_default=True, help="What became of them.")
 @click.option("--flag", help="Only those that carry this flag.")
 @click.option("--cpo", help="Only those of this CPO.")
 @connected

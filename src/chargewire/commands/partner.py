@@ -198,9 +198,9 @@ def stop(caller: Caller, connection_id: str, **asked: Any) -> None:
 
 @partner.command("unlock")
 @click.argument("connection_id")
-@click.option("--location", "location_id", required=True)
-@click.option("--evse", "evse_uid", required=True)
-@click.option("--connector", "connector_id", required=True)
+@click.option("--location", "location_id", required=True, help="A location of the partner.")
+@click.option("--evse", "evse_uid", required=True, help="One of its EVSEs.")
+@click.option("--connector", "connector_id", required=True, help="One of its connectors, by its id.")
 @connected
 def unlock(caller: Caller, connection_id: str, **asked: Any) -> None:
     """Unlock a connector of a partner's station (UNLOCK_CONNECTOR), and wait for its answer."""
