@@ -1,6 +1,8 @@
 """What the demo prints before it goes live: every URL and token, and calls that work."""
 
 import json
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -66,10 +68,11 @@ def _calls(acceptance: Environment, customers: Sequence[Customer]) -> list[str]:
     )
     start = json.dumps({"type": "StartCharging", "token_uid": CARDS[0], "connector_number": 1})
     admin = f"-H 'Authorization: Token {acceptance.admin_token}' -d '{start}'"
+    chargewire = shlex.quote(str(Path(sys.executable).with_name("chargewire")))  # is not in everybody's PATH
     return [
         *(f"curl -s -H 'Authorization: Token {each.token}' \"{each.url}/api/{path}\"" for each, path in pulls),
         f"curl -s {admin} {acceptance.url}/admin/v1/stations/DHG-MV-1/commands",
-        f"chargewire station --url {acceptance.ocpp_url} --id {HISTORY}CA-303 --token {CARDS[0]} --speed {SPEED_AC}",
+        f"{chargewire} station --url {acceptance.ocpp_url} --id {HISTORY}CA-303 --token {CARDS[0]} --speed {SPEED_AC}",
     ]
 
 
