@@ -74,6 +74,11 @@ def test_half_a_cent_is_rounded_up() -> None:
     assert cost(tariff(element("ENERGY", "0.25")), NOON, 60, 22_500) == D("5.63")
 
 
+def test_a_discount_of_less_than_half_a_cent_is_nothing_and_not_less_than_nothing() -> None:
+    assert str(rounded(Decimal("-0.004"), "EUR")) == "0.00"
+    assert str(rounded(Decimal("-0.005"), "EUR")) == "-0.01"
+
+
 def test_a_session_that_takes_no_time_pays_its_start_fee() -> None:
     assert cost(tariff(element("FLAT", "0.50"), element("ENERGY", "0.35")), NOON, 0) == D("0.50")
 

@@ -18,5 +18,5 @@ def smallest_unit(currency: str) -> Decimal:
 
 
 def rounded(amount: Decimal, currency: str) -> Decimal:
-    """An amount to the currency's smallest unit, half up (away from zero)."""
-    return amount.quantize(GRAIN, ROUND_HALF_UP).quantize(smallest_unit(currency), ROUND_HALF_UP)
+    """An amount to the currency's smallest unit, half up (away from zero); what is nothing has no sign."""
+    return amount.quantize(GRAIN, ROUND_HALF_UP).quantize(smallest_unit(currency), ROUND_HALF_UP) + 0
