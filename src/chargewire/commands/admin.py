@@ -86,7 +86,7 @@ network = _group("network", "networks", "network", "Networks: the customer organ
 cpo = _group("cpo", "cpos", "CPO", "CPOs: operators inside a network, written like NL-AAA.")
 emsp = _group("emsp", "emsps", "eMSP", "eMSPs: who issues tokens to drivers.")
 location = _group("location", "locations", "location", "Locations with their stations, EVSEs and connectors.")
-tariff = _group("tariff", "tariffs", "tariff", "Tariffs of a CPO (OCPI 2.1.1).")
+tariff = _group("tariff", "tariffs", "tariff", "Tariffs of CPOs, and retail ones of eMSPs (OCPI 2.1.1).")
 token = _group("token", "tokens", "token", "Tokens of drivers (OCPI 2.1.1).")
 subscription = _group("subscription", "subscriptions", "subscription", "Platform subscriptions: who may see what.")
 

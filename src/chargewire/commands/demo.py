@@ -79,7 +79,7 @@ def demo(data: Path | None, **options: Any) -> None:
 
     Virtual stations connect over real WebSockets. A month of real sessions (ACN-Data, CC BY 4.0) is delivered first, as
     offline stations would. Batteries charge faster than the clock, to have something to watch; every time told is real. A
-    receiver prints what three customers are sent. Prints every URL and token. Ctrl-C ends all.
+    receiver prints what the customers are sent. Prints every URL and token. Ctrl-C ends all.
     """
     folder = data or Path(tempfile.mkdtemp(prefix="chargewire-demo-"))
     folder.mkdir(parents=True, exist_ok=True)
